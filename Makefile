@@ -1,0 +1,37 @@
+# Every target builds what it needs first; what is built is in build/.
+
+PYTHON ?= python3
+RECIPIENTS ?= 10000
+WORKERS ?= 4
+JOB_SIZE ?=
+
+BUILDER := $(PYTHON) setup/environment
+VENV := build/environment/venv/bin
+DEMO := $(VENV)/python -m tests.demo --recipients $(RECIPIENTS) --workers $(WORKERS) \
+	$(if $(JOB_SIZE),--job-size $(JOB_SIZE))
+
+.DEFAULT_GOAL := help
+.PHONY: help environment demo test run lint clean
+
+help: ## Say what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+environment: ## Build a real Odoo 19, its Python and a PostgreSQL
+	@$(BUILDER)
+
+demo: environment ## Send a campaign to RECIPIENTS with WORKERS [JOB_SIZE] and report
+	@$(DEMO)
+
+test: environment ## Run all suites
+	@$(VENV)/python -m pytest tests
+
+run: environment ## Serve an Odoo with a campaign to send, until interrupted
+	@$(DEMO) --serve
+
+lint: environment ## Run the linters over all files
+	@PRE_COMMIT_HOME=$(CURDIR)/build/pre-commit \
+		$(VENV)/pre-commit run --all-files --show-diff-on-failure
+
+clean: ## Remove all that was built
+	@$(BUILDER) clean
+	@rm -rf build

@@ -1,0 +1,1 @@
+"""What a machine needs before the suites run; see `setup/environment`."""

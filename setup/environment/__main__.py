@@ -1,0 +1,12 @@
+"""Entry point of `python3 setup/environment`."""
+
+import sys
+from pathlib import Path
+
+# Run as a directory, this folder comes first on the path, and its modules would be
+# importable under a second, top-level name: the root of the checkout takes its place.
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from setup.environment.cli import main  # noqa: E402
+
+sys.exit(main())
