@@ -7,6 +7,6 @@ from pathlib import Path
 # importable under a second, top-level name: the root of the checkout takes its place.
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from setup.environment.cli import main  # noqa: E402
+from setup.environment.cli import main
 
 sys.exit(main())

@@ -4,7 +4,7 @@ Nothing in this repository names a host, so that a machine behind its own mirror
 from that mirror.
 """
 
-import shlex
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,11 @@ RELEASES = {"stable", "oldstable", "testing", "unstable", "sid"}
 
 # Options that say what to fetch rather than how to reach and trust the mirror.
 SCOPE = {"architectures", "arch", "languages", "lang", "targets", "target", "pdiffs"}
+
+ONE_LINE = re.compile(
+    r"deb\s+(?:\[(?P<options>[^]]*)\]\s*)?"
+    r"(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)"
+)
 
 
 @dataclass(frozen=True)
@@ -90,21 +95,15 @@ def parse_one_line(text):
     """The `deb` entries of a `.list` file: `deb [options] uri suite component …`."""
     sources = []
     for line in text.splitlines():
-        line = line.partition("#")[0].strip()
-        if not line.startswith(("deb ", "deb\t")):
+        if not (match := ONE_LINE.match(line.partition("#")[0].strip())):
             continue
-        line, options = line[3:].strip(), {}
-        if line.startswith("["):
-            inside, _bracket, line = line[1:].partition("]")
-            for option in shlex.split(inside):
-                name, _equals, value = option.partition("=")
-                if name.lower() not in SCOPE:
-                    options[name.title()] = value.replace(",", " ")
-        words = line.split()
-        if len(words) >= 3:
-            sources.append(
-                Source((words[0],), (words[1],), tuple(words[2:]), options=options)
-            )
+        options = {}
+        for option in (match["options"] or "").split():
+            name, _equals, value = option.partition("=")
+            if name.lower() not in SCOPE:
+                options[name.title()] = value.replace(",", " ")
+        components = tuple(match["components"].split())
+        sources.append(Source((match["uri"],), (match["suite"],), components, options))
     return sources
 
 
@@ -143,7 +142,7 @@ def choose(sources, release):
     :raises EnvironmentFailure: there is none
     """
     for source in sources:
-        if "main" not in source.components or source.uris[:1] == ():
+        if "main" not in source.components or not source.uris:
             continue
         if source.uris[0].startswith("cdrom:"):
             continue

@@ -76,7 +76,9 @@ def clean(layout, step_names):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="python3 setup/environment", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python3 setup/environment", description=__doc__
+    )
     parser.add_argument("--into", type=Path, default=DEFAULT_ROOT, help="the folder")
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("build", help="build what is missing (default)")

@@ -1,11 +1,8 @@
 """Parts that only some suites need: each is built when it is asked for."""
 
 import shutil
-from pathlib import Path
 
 from . import apt, apt_sources
-from .errors import CommandFailed, EnvironmentFailure
-from .process import run
 from .steps import replacing, write_atomically
 
 WRAPPER = """\
@@ -50,13 +47,3 @@ def build_smtp_sink(layout):
     wrapper = layout.smtp_sink / "smtp-sink"
     write_atomically(wrapper, WRAPPER.format(library=library, program=program))
     wrapper.chmod(0o755)
-
-
-def missing_libraries(program, library, log):
-    """Names of shared libraries that `program` does not find on this machine."""
-    output = run(
-        ["env", f"LD_LIBRARY_PATH={library}", "ldd", Path(program)], log
-    )
-    return [
-        line.split()[0] for line in output.splitlines() if line.endswith("not found")
-    ]

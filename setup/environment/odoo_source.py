@@ -29,8 +29,7 @@ class Odoo:
     def addons_path(self):
         """The folders with Odoo's own addons, as for `--addons-path`."""
         folders = (self.parent / "addons", self.parent / "odoo" / "addons")
-        return [folder for folder in folders if (folder / "__init__.py").is_file()
-                or any(folder.glob("*/__manifest__.py"))]
+        return [folder for folder in folders if folder.is_dir()]
 
 
 def inspect(parent, version=None):

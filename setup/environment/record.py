@@ -2,7 +2,7 @@
 
 import json
 
-from . import extras, postgres, virtualenv
+from . import cluster, extras, virtualenv
 from .errors import EnvironmentFailure
 from .steps import write_atomically
 
@@ -18,8 +18,8 @@ def describe(layout, odoo):
             layout, "odoo-addon-queue_job"
         ),
         "postgres": {
-            "bin": str(postgres.embedded_bin(virtualenv.site_packages(layout))),
-            "run_as": postgres.system_user(),
+            "bin": str(cluster.embedded_bin(virtualenv.site_packages(layout))),
+            "run_as": cluster.system_user(),
         },
         "chromium": extras.find_chromium(),
         "smtp_sink": extras.find_smtp_sink(layout),

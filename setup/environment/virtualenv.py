@@ -76,7 +76,7 @@ def probe(environ):
         raise EnvironmentFailure(f"There is no Python at {wanted}.")
     # Away from the checkout, which would be on the path.
     result = subprocess.run(
-        [interpreter, "-c", PROBE], cwd="/", capture_output=True, text=True
+        [interpreter, "-c", PROBE], cwd="/", capture_output=True, text=True, check=False
     )
     if result.returncode:
         raise EnvironmentFailure(f"{interpreter} is no Python 3 that works.")
@@ -149,8 +149,9 @@ def link_step(layout, odoo, ours):
     """
     return Step(
         name="link",
-        inputs=[str(odoo.parent), odoo.version, layout.python.stat().st_ctime],
+        inputs=[str(odoo.parent), odoo.version, SCRIPT, ALIASES],
         run=lambda: _link(layout, odoo, ours),
+        # In the virtual environment: gone when that is made anew.
         products=(layout.odoo_script,),
     )
 
