@@ -1,5 +1,6 @@
 """Entry point of `python3 setup/environment`."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -7,6 +8,4 @@ from pathlib import Path
 # importable under a second, top-level name: the root of the checkout takes its place.
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from setup.environment.cli import main
-
-sys.exit(main())
+sys.exit(importlib.import_module("setup.environment.cli").main())

@@ -31,6 +31,8 @@ Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
 """
 
+INSTALLED = "/var/lib/dpkg/status"
+
 ARCHIVE = re.compile(r"^'[^']+' (?P<file>\S+\.deb) \d+ ")
 STATUS = re.compile(r"^dlstatus:[^:]*:(?P<percent>[\d.]+):")
 
@@ -97,13 +99,18 @@ class Apt:
                 f"{self.suite}: {error.last_line} (all of it is in {self.log})."
             ) from error
 
-    def archives(self, packages):
+    def archives(self, packages, closed=False):
         """The file names of the archives of `packages`, as the index has them now.
 
+        :param closed: also of what they depend on that this machine does not have
         :raises EnvironmentFailure: the suite lacks one
         """
+        request = ["download"]
+        if closed:
+            request = ["-o", f"Dir::State::status={INSTALLED}", "install", "-y"]
+            request += ["--no-install-recommends"]
         try:
-            output = self._run("--print-uris", "download", *packages)
+            output = self._run("--print-uris", *request, *packages)
         except CommandFailed as error:
             raise EnvironmentFailure(
                 f"Debian {self.suite} lacks a package: {error.last_line}."
@@ -111,14 +118,14 @@ class Apt:
         matches = map(ARCHIVE.match, output.splitlines())
         return sorted(match["file"] for match in matches if match)
 
-    def download(self, packages, into):
+    def download(self, packages, into, closed=False):
         """Put the archives of `packages` into the folder `into`; returns their names.
 
         An archive is fetched aside and renamed, so that one that is there is whole and
         what an interrupted run has fetched is not fetched again.
         """
         into.mkdir(parents=True, exist_ok=True)
-        archives = self.archives(packages)
+        archives = self.archives(packages, closed)
         for archive in archives:
             if (into / archive).exists():
                 continue

@@ -17,8 +17,11 @@ EXTRAS = {
 }
 
 
-def build(layout, environ):
-    """Do what is not done yet, and write the record last."""
+def build(layout, environ, extra=None):
+    """Do what is not done yet, and write the record last.
+
+    :param extra: the name of an optional part
+    """
     stamps = Stamps(layout.stamps)
     probed = virtualenv.probe(environ)
 
@@ -36,6 +39,8 @@ def build(layout, environ):
         odoo = odoo_source.packaged(layout)
     perform(virtualenv.venv_step(layout, probed))
     perform(virtualenv.link_step(layout, odoo, ours))
+    if extra:
+        EXTRAS[extra](layout)
     refresh(layout, odoo)
     console.say(f"Odoo {odoo.version} is ready in {layout.root}")
 
@@ -45,13 +50,6 @@ def refresh(layout, odoo):
     described = record.describe(layout, odoo)
     if not layout.record.exists() or record.read(layout) != described:
         record.write(layout, described)
-
-
-def build_extra(name, layout, environ):
-    """Build what `name` needs and one optional part."""
-    build(layout, environ)
-    EXTRAS[name](layout)
-    build(layout, environ)
 
 
 def show(layout):
@@ -101,10 +99,8 @@ def main(arguments=None, environ=os.environ):
             clean(layout, options.steps)
         else:
             with exclusive(layout.lock):
-                if options.command in EXTRAS:
-                    build_extra(options.command, layout, environ)
-                else:
-                    build(layout, environ)
+                extra = options.command if options.command in EXTRAS else None
+                build(layout, environ, extra)
     except EnvironmentFailure as failure:
         console.fail(str(failure))
         return 1

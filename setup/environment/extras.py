@@ -1,13 +1,16 @@
 """Parts that only some suites need: each is built when it is asked for."""
 
+import os
 import shutil
 
 from . import apt, apt_sources
 from .steps import replacing, write_atomically
 
+# Run as root, smtp-sink wants to be told whom to become.
 WRAPPER = """\
 #!/bin/sh
-LD_LIBRARY_PATH="{library}" exec "{program}" "$@"
+[ "$(id -u)" != 0 ] || set -- -u nobody "$@"
+LD_LIBRARY_PATH="{libraries}" exec "{program}" "$@"
 """
 
 
@@ -23,11 +26,8 @@ def build_browser(layout):
 
 
 def find_smtp_sink(layout):
-    """The machine's smtp-sink, or the one that was unpacked, or None."""
-    ours = layout.smtp_sink / "smtp-sink"
-    if ours.is_file():
-        return str(ours)
-    return shutil.which("smtp-sink") or shutil.which("/usr/sbin/smtp-sink")
+    """The smtp-sink that was unpacked, or None."""
+    return shutil.which(str(layout.smtp_sink / "smtp-sink"))
 
 
 def build_smtp_sink(layout):
@@ -38,12 +38,15 @@ def build_smtp_sink(layout):
     source, suite = apt_sources.choose(apt_sources.read(), apt_sources.code_name())
     debian = apt.Apt(layout.apt / suite, source, suite, log)
     debian.update()
-    archives = debian.download(["postfix"], layout.packages / "smtp-sink")
+    packages = layout.packages / "smtp-sink"
+    archives = debian.download(["postfix"], packages, closed=True)
     with replacing(layout.smtp_sink) as partial:
-        paths = [layout.packages / "smtp-sink" / archive for archive in archives]
-        apt.unpack(paths, partial, log)
-    program = layout.smtp_sink / "usr/sbin/smtp-sink"
-    library = layout.smtp_sink / "usr/lib/postfix"
-    wrapper = layout.smtp_sink / "smtp-sink"
-    write_atomically(wrapper, WRAPPER.format(library=library, program=program))
-    wrapper.chmod(0o755)
+        apt.unpack([packages / archive for archive in archives], partial, log)
+    root = layout.smtp_sink
+    libraries = [root / "usr/lib/postfix", *root.glob("usr/lib/*-linux-*")]
+    libraries += root.glob("lib/*-linux-*")
+    script = WRAPPER.format(
+        libraries=os.pathsep.join(map(str, libraries)),
+        program=root / "usr/sbin/smtp-sink",
+    )
+    write_atomically(root / "smtp-sink", script, mode=0o755)

@@ -65,11 +65,12 @@ class Stamps:
         return True
 
 
-def write_atomically(path, text):
+def write_atomically(path, text, mode=0o644):
     """Write a file so that a reader finds the old text or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.part")
     partial.write_text(text, encoding="utf-8")
+    partial.chmod(mode)
     partial.replace(path)
 
 

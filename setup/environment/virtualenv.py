@@ -55,9 +55,14 @@ Requires-Dist: {target}=={version}
 
 @dataclass(frozen=True)
 class Probe:
-    """What an interpreter told about itself."""
+    """What an interpreter told about itself.
+
+    `wanted` is `ODOO_PYTHON`: when it is not set, an environment that was built with
+    one interpreter serves who comes with another, so this is what it derives from.
+    """
 
     interpreter: str
+    wanted: str | None
     version: tuple
     ensurepip: bool
     odoo_parent: str
@@ -70,10 +75,10 @@ def probe(environ):
     """
     # The base one: within a virtual environment of ours, it would describe itself.
     default = getattr(sys, "_base_executable", None) or sys.executable
-    wanted = environ.get("ODOO_PYTHON") or default
-    interpreter = shutil.which(wanted)
+    wanted = environ.get("ODOO_PYTHON") or None
+    interpreter = shutil.which(wanted or default)
     if not interpreter:
-        raise EnvironmentFailure(f"There is no Python at {wanted}.")
+        raise EnvironmentFailure(f"There is no Python at {wanted or default}.")
     # Away from the checkout, which would be on the path.
     result = subprocess.run(
         [interpreter, "-c", PROBE], cwd="/", capture_output=True, text=True, check=False
@@ -87,7 +92,13 @@ def probe(environ):
             f"{interpreter} is Python {'.'.join(map(str, version))}, and Odoo 19 with "
             f"these requirements needs 3.{OLDEST[1]} to 3.{NEWEST[1]}: set ODOO_PYTHON."
         )
-    return Probe(interpreter, version, told["ensurepip"], told["odoo_parent"])
+    return Probe(
+        interpreter=interpreter,
+        wanted=wanted,
+        version=version,
+        ensurepip=told["ensurepip"],
+        odoo_parent=told["odoo_parent"],
+    )
 
 
 def venv_step(layout, probed):
@@ -98,7 +109,7 @@ def venv_step(layout, probed):
     """
     return Step(
         name="venv",
-        inputs=[probed.interpreter, probed.version, REQUIREMENTS.read_text()],
+        inputs=[probed.wanted, REQUIREMENTS.read_text()],
         run=lambda: _create(layout, probed),
         products=(layout.python,),
     )
@@ -162,8 +173,8 @@ def _link(layout, odoo, ours):
     (site / "odoo.pth").write_text(f"{odoo.parent}\n")
     for name, target in ALIASES.items():
         _write_alias(layout, name, target)
-    write_atomically(layout.odoo_script, SCRIPT.format(python=layout.python))
-    layout.odoo_script.chmod(0o755)
+    script = SCRIPT.format(python=layout.python)
+    write_atomically(layout.odoo_script, script, mode=0o755)
     try:
         run([layout.odoo_script, "--version"], log, cwd="/")
         run([layout.python, "-m", "pip", "check"], log)
