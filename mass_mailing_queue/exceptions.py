@@ -1,0 +1,37 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+
+class DeliveryStopped(Exception):
+    """The mailing stopped sending while its job was under way.
+
+    Raised between two messages when a claim is refused because the mailing was
+    paused, cancelled, set back to draft or deleted. Caught by the job, which ends
+    normally: its recipients stay waiting for *Resume*.
+    """
+
+
+class DeliveryPostponed(Exception):
+    """Nothing can be delivered for a while, through no recipient's fault.
+
+    Raised between two messages when the server cannot be reached or asks to slow
+    down, or when a step (a rate limit, say) has no turn to give yet. Caught by the
+    job, which postpones itself without spending an attempt.
+    """
+
+    def __init__(self, reason, seconds):
+        """
+        :param str reason: what is being waited for, in words for an operator
+        :param float seconds: how long to wait before the next try (seconds, > 0)
+        """
+        super().__init__(reason)
+        self.seconds = max(seconds, 0.05)
+
+
+class AccountBroken(Exception):
+    """The server or the account refuses to send for us until somebody repairs it.
+
+    Raised by the delivery when the reply says so (a wrong password, a suspended
+    account, a sender address that is not allowed). Caught by the job, which has the
+    mailing paused and its responsible told.
+    """

@@ -1,0 +1,91 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""The second connection on which claims and records are durable at once."""
+
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+
+from odoo.modules import module
+
+#: How long a statement waits for a row that somebody else holds (milliseconds).
+LOCK_TIMEOUT = 5_000
+
+
+class Ledger:
+    """Runs statements of ``sql.py``, each committed by itself.
+
+    Autocommit also means READ COMMITTED: of two workers that claim one recipient,
+    the loser sees the winner's row and gets nothing, where Odoo's REPEATABLE READ
+    would give it a serialization failure.
+
+    Inside one of Odoo's tests there is no second connection that could see the
+    test's data, so the test's own cursor is used; crashes and races are tested by
+    processes of their own.
+    """
+
+    def __init__(self, env):
+        self._env = env
+        self._cr = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def close(self):
+        """Give the connection back; the next statement borrows another."""
+        if self._cr is not None:
+            self._cr.close()
+            self._cr = None
+
+    def run(self, statement, *args, **kwargs):
+        """Run one statement and return its result.
+
+        A connection that died before the statement began is replaced once. A
+        statement whose connection dies under it is not repeated here: only its
+        caller knows whether that is safe.
+
+        :param statement: a function of ``sql.py``, called with a cursor
+        :raises psycopg2.errors.LockNotAvailable: after :data:`LOCK_TIMEOUT`
+        """
+        if module.current_test:
+            self._env.flush_all()
+            result = statement(self._env.cr, *args, **kwargs)
+            self._env.invalidate_all(flush=False)
+            return result
+        try:
+            return statement(self._cursor(), *args, **kwargs)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            if self._cr is not None and self._cr.connection.closed:
+                self.close()
+            raise
+
+    def _cursor(self):
+        if self._cr is not None and self._cr.connection.closed:
+            self.close()
+        if self._cr is None:
+            self._cr = self._env.registry.cursor()
+            self._cr.connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+            self._cr.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_TIMEOUT}ms"])
+        return self._cr
+
+
+@contextmanager
+def transaction(env):
+    """Commit the ORM's work of this block, or undo it when the block fails.
+
+    :param env: an environment whose cursor may be committed
+    """
+    if module.current_test:
+        with env.cr.savepoint():
+            yield
+        return
+    try:
+        yield
+    except BaseException:
+        env.cr.rollback()
+        raise
+    env.cr.commit()

@@ -1,0 +1,155 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""SMTP sessions that outlive a job, and know how far a message came. Free of Odoo."""
+
+import logging
+import smtplib
+import threading
+import time
+
+from .replies import Reply, Verdict, classify
+
+_logger = logging.getLogger(__name__)
+
+#: A session that rested longer is probed (NOOP) before the next message, so that a
+#: connection closed meanwhile costs a reconnection and not a recipient (seconds).
+PROBE_AFTER = 2.0
+
+#: A session that rested longer is not used again (seconds). Postfix closes idle
+#: clients after 300 s (``smtpd_timeout``), most providers much sooner.
+CLOSE_AFTER = 60.0
+
+
+class Session:
+    """One connection to a server, watched for the moment nobody can answer for.
+
+    A message is in doubt only from the moment its final dot was handed to the
+    network until the server's reply to it was read. Before, it was not accepted;
+    after, we know. ``awaiting_reply`` is true in between, and stays true when the
+    connection dies there.
+    """
+
+    def __init__(self, connection):
+        """
+        :param connection: what ``ir.mail_server._connect__`` returned: an
+            ``smtplib.SMTP``, or ``None`` where Odoo's tests disable sending
+        """
+        self.connection = connection
+        self.awaiting_reply = False
+        self.last_used = time.monotonic()
+        if isinstance(connection, smtplib.SMTP):
+            self._watch(connection)
+
+    def _watch(self, connection):
+        # Other addons subclass the connection or return their own, so the two
+        # methods are wrapped on the instance.
+        send, getreply = connection.send, connection.getreply
+
+        def watched_send(data):
+            send(data)
+            if isinstance(data, bytes) and data.endswith(b"\r\n.\r\n"):
+                self.awaiting_reply = True
+
+        def watched_getreply():
+            reply = getreply()
+            self.awaiting_reply = False
+            return reply
+
+        connection.send, connection.getreply = watched_send, watched_getreply
+
+    def is_alive(self):
+        """Return whether the next message can be tried on this session."""
+        idle = time.monotonic() - self.last_used
+        if self.connection is None or idle < PROBE_AFTER:
+            return True
+        if idle > CLOSE_AFTER:
+            return False
+        try:
+            code = self.connection.noop()[0]
+        except (smtplib.SMTPException, OSError):
+            return False
+        return code == 250
+
+    def close(self):
+        if self.connection is None:
+            return
+        try:
+            self.connection.quit()
+        except (smtplib.SMTPException, OSError):
+            self.connection.close()
+
+
+class SessionPool:
+    """The idle sessions of this process, one a key at most.
+
+    A job takes a session out and puts it back, so two threads never share one.
+    """
+
+    def __init__(self):
+        self._idle = {}
+        self._lock = threading.Lock()
+
+    def take(self, key):
+        """Return a live session for ``key``, or ``None``.
+
+        :param tuple key: database, server, its last change, envelope sender
+        """
+        with self._lock:
+            session = self._idle.pop(key, None)
+        if session and not session.is_alive():
+            session.close()
+            return None
+        return session
+
+    def put(self, key, session):
+        """Keep ``session`` for the next job of this process."""
+        session.last_used = time.monotonic()
+        with self._lock:
+            stale = [
+                self._idle.pop(other)
+                for other, idle in list(self._idle.items())
+                if other == key or session.last_used - idle.last_used > CLOSE_AFTER
+            ]
+            self._idle[key] = session
+        for old in stale:
+            old.close()
+
+
+def read_failure(error, command):
+    """Return the reply that made ``error``, whatever it is wrapped in.
+
+    ``ir.mail_server.send_email`` raises a translated ``MailDeliveryException``; the
+    server's answer survives only in the exception's context.
+
+    :param Exception error: what the attempt raised
+    :param str command: ``connect`` for a failure to open a session, ``data`` for one
+        while a message was being sent
+    :return: a :class:`~.replies.Reply`
+    """
+    while error is not None:
+        if isinstance(error, smtplib.SMTPServerDisconnected):
+            return Reply(Verdict.UNREACHABLE, text=str(error))
+        if isinstance(error, smtplib.SMTPRecipientsRefused):
+            # One message has several addresses only if the recipient's field has.
+            code, text = next(iter(error.recipients.values()))
+            return classify(code, _decode(text), "rcpt")
+        if isinstance(error, smtplib.SMTPResponseException):
+            if isinstance(error, smtplib.SMTPAuthenticationError):
+                command = "auth"
+            elif isinstance(error, smtplib.SMTPSenderRefused):
+                command = "mail"
+            elif not isinstance(error, smtplib.SMTPDataError):
+                command = "connect"
+            return classify(error.smtp_code, _decode(error.smtp_error), command)
+        if isinstance(error, smtplib.SMTPNotSupportedError):
+            # SMTPUTF8 for this address, or AUTH that the server does not offer
+            verdict = Verdict.BROKEN if command == "connect" else Verdict.REJECTED
+            return Reply(verdict, text=str(error))
+        if isinstance(error, OSError | smtplib.SMTPException):
+            return Reply(Verdict.UNREACHABLE, text=str(error) or type(error).__name__)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _decode(text):
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
