@@ -1,0 +1,108 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import models
+
+from .. import sql
+
+
+class MailComposeMessage(models.TransientModel):
+    """Compose for recipients whose traces exist already.
+
+    Under the context key ``mass_mailing_queue_traces`` (record id → trace id) the
+    composer links these traces instead of creating some. Under
+    ``mass_mailing_queue_slice`` (set while planning and composing) exclusions are
+    looked up for the slice's own addresses instead of being loaded whole.
+    """
+
+    _inherit = "mail.compose.message"
+
+    def _action_send_mail(self, auto_commit=False):
+        """Never commit in the middle of a job: what is composed is committed once."""
+        if "mass_mailing_queue_traces" in self.env.context:
+            auto_commit = False
+        return super()._action_send_mail(auto_commit=auto_commit)
+
+    def _compute_force_send(self):
+        """Never send while composing: delivery needs a claim first.
+
+        Upstream sends small batches at once, inside the job's transaction, which
+        would be rolled back and sent again after any failure.
+        """
+        if "mass_mailing_queue_traces" in self.env.context:
+            self.force_send = False
+            return
+        super()._compute_force_send()
+
+    def _prepare_mail_values(self, res_ids):
+        """Link the recipients' traces, and flag the mails as ours."""
+        values_all = super()._prepare_mail_values(res_ids)
+        traces = self.env.context.get("mass_mailing_queue_traces")
+        if traces is None:
+            return values_all
+        for res_id, values in values_all.items():
+            values["queue_managed"] = True
+            values["mailing_trace_ids"] = [(4, traces[res_id])]
+        self._queue_cancel_excluded(values_all, traces)
+        return values_all
+
+    def _queue_cancel_excluded(self, values_all, traces):
+        """Cancel the traces of recipients that became excluded since planning."""
+        for res_id, values in values_all.items():
+            if values.get("state") == "cancel":
+                self.env["mailing.trace"].browse(traces[res_id]).write(
+                    {
+                        "trace_status": "cancel",
+                        "failure_type": values.get("failure_type"),
+                    }
+                )
+
+    def _get_done_emails(self, mail_values_dict):
+        """While composing, nobody is a duplicate: the planner has decided."""
+        if "mass_mailing_queue_traces" in self.env.context:
+            return []
+        return super(
+            MailComposeMessage, self._queue_with_emails(mail_values_dict)
+        )._get_done_emails(mail_values_dict)
+
+    def _get_optout_emails(self, mail_values_dict):
+        return super(
+            MailComposeMessage, self._queue_with_emails(mail_values_dict)
+        )._get_optout_emails(mail_values_dict)
+
+    def _get_blacklist_record_ids(self, mail_values_dict, recipients_info=None):
+        """Look up a slice's own addresses; upstream reads the whole blacklist."""
+        if not self._queue_is_slice():
+            return super()._get_blacklist_record_ids(
+                mail_values_dict, recipients_info=recipients_info
+            )
+        if not self.use_exclusion_list:
+            return set()
+        records = self.env[self.model].browse(mail_values_dict)
+        if isinstance(records, self.pool["mail.thread.blacklist"]):
+            emails = {record.id: {record.email_normalized} for record in records}
+        else:
+            emails = {
+                res_id: set(info["mail_to_normalized"])
+                for res_id, info in (recipients_info or {}).items()
+            }
+        self.env["mail.blacklist"].flush_model(["email", "active"])
+        wanted = {email for found in emails.values() for email in found if email}
+        blacklist = sql.blacklisted(self.env.cr, wanted)
+        return {res_id for res_id, found in emails.items() if found & blacklist}
+
+    def _queue_is_slice(self):
+        return bool(
+            self.env.context.get("mass_mailing_queue_slice") and self.mass_mailing_id
+        )
+
+    def _queue_with_emails(self, mail_values_dict):
+        """Return self with the slice's addresses in the context, for the look-ups."""
+        if not self._queue_is_slice():
+            return self
+        emails = {
+            email
+            for info in self._get_recipients_data(mail_values_dict).values()
+            for email in info["mail_to_normalized"]
+        }
+        return self.with_context(mass_mailing_queue_emails=tuple(sorted(emails)))

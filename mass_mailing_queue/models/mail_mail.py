@@ -1,0 +1,61 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import fields, models
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    queue_managed = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="This email belongs to a mailing that is sent by the job queue.",
+    )
+
+    _queue_idx = models.Index("(id) WHERE queue_managed AND state = 'outgoing'")
+
+    def process_email_queue(self, email_ids=(), batch_size=1000):
+        """Leave our mails to our jobs.
+
+        They are committed as ``outgoing`` before they are sent, and the mail queue
+        would deliver them a second time whatever their trace says.
+        """
+        filters = self.env.context.get("filters", []) + [("queue_managed", "=", False)]
+        return super(
+            MailMail, self.with_context(filters=filters)
+        ).process_email_queue(email_ids=email_ids, batch_size=batch_size)
+
+    def send(self, auto_commit=False, raise_exception=False, post_send_callback=None):
+        """Skip our mails: only a claimed trace may be sent (*Send Now* ends here)."""
+        native = self.filtered(lambda mail: not mail.queue_managed)
+        return super(MailMail, native).send(
+            auto_commit=auto_commit,
+            raise_exception=raise_exception,
+            post_send_callback=post_send_callback,
+        )
+
+    def _send(
+        self,
+        auto_commit=False,
+        raise_exception=False,
+        smtp_session=None,
+        alias_domain_id=False,
+        mail_server=False,
+        post_send_callback=None,
+    ):
+        """Skip our mails, for the callers that do not pass through ``send``."""
+        native = self.filtered(lambda mail: not mail.queue_managed)
+        return super(MailMail, native)._send(
+            auto_commit=auto_commit,
+            raise_exception=raise_exception,
+            smtp_session=smtp_session,
+            alias_domain_id=alias_domain_id,
+            mail_server=mail_server,
+            post_send_callback=post_send_callback,
+        )
+
+    def action_retry(self):
+        """Retry native mails only; ours are retried on their mailing."""
+        native = self.filtered(lambda mail: not mail.queue_managed)
+        return super(MailMail, native).action_retry()

@@ -1,0 +1,368 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import SUPERUSER_ID, _, api, fields, models, tools
+from odoo.exceptions import UserError
+
+from odoo.addons.queue_job.utils import must_run_without_delay
+
+# What a recipient reads. A change of one of these between two recipients means that
+# they get different emails.
+CONTENT_FIELDS = (
+    "subject",
+    "preview",
+    "body_html",
+    "email_from",
+    "reply_to",
+    "attachment_ids",
+)
+
+
+class MailingMailing(models.Model):
+    """A mailing that the job queue sends: the ways in, and what it shows.
+
+    A mailing is *managed* from the moment it is put in the queue with the switch
+    on. Every way in (Send, Schedule, the scheduled action, ``action_send_mail``, the
+    A/B winner) ends in :meth:`_queue_start`. Mailings that are not managed behave as
+    if this addon were not installed.
+    """
+
+    _inherit = "mailing.mailing"
+
+    queue_managed = fields.Boolean("Sent by the Job Queue", readonly=True, copy=False)
+    queue_planned = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Every recipient has a trace.",
+    )
+    queue_cursor = fields.Integer(
+        readonly=True, copy=False, help="Highest record id that is planned."
+    )
+    queue_slices = fields.Integer(
+        readonly=True, copy=False, help="Slices planned, orders the jobs."
+    )
+    queue_paused = fields.Boolean("Paused", readonly=True, copy=False, tracking=True)
+    queue_pause_reason = fields.Text("Why it is Paused", readonly=True, copy=False)
+    queue_cancelled = fields.Boolean(readonly=True, copy=False)
+    queue_sample = fields.Json(
+        readonly=True,
+        copy=False,
+        prefetch=False,
+        help="The recipients drawn for this A/B test, once.",
+    )
+    queue_recipients = fields.Integer(
+        "Audience when Sent",
+        readonly=True,
+        copy=False,
+        help="Recipients found when planning began; decides the size of jobs.",
+    )
+    queue_in_doubt = fields.Integer("In Doubt", compute="_compute_queue_counts")
+    queue_held = fields.Integer("Held", compute="_compute_queue_counts")
+    queue_job_count = fields.Integer("Jobs", compute="_compute_queue_job_count")
+    queue_no_runner = fields.Boolean(compute="_compute_queue_no_runner")
+
+    def _compute_queue_counts(self):
+        counts = {
+            (mailing.id, held): count
+            for mailing, held, count in self.env["mailing.trace"]
+            .sudo()
+            ._read_group(
+                [
+                    ("mass_mailing_id", "in", self.ids),
+                    "|",
+                    ("failure_type", "=", "queue_in_doubt"),
+                    "&",
+                    ("queue_held", "=", True),
+                    ("trace_status", "=", "outgoing"),
+                ],
+                ["mass_mailing_id", "queue_held"],
+                ["__count"],
+            )
+        }
+        for mailing in self:
+            mailing.queue_held = counts.get((mailing.id, True), 0)
+            mailing.queue_in_doubt = counts.get((mailing.id, False), 0)
+
+    def _compute_queue_job_count(self):
+        counts = dict(
+            self.env["queue.job"]
+            .sudo()
+            ._read_group([("mailing_id", "in", self.ids)], ["mailing_id"], ["__count"])
+        )
+        for mailing in self:
+            mailing.queue_job_count = counts.get(mailing.id, 0)
+
+    @api.depends("state")
+    def _compute_queue_no_runner(self):
+        waiting = self.filtered(
+            lambda mailing: mailing.queue_managed
+            and mailing.state in ("in_queue", "sending")
+        )
+        self.queue_no_runner = False
+        if waiting:
+            waiting.queue_no_runner = not self._queue_runner_is_present()
+
+    # ------------------------------------------------------------------
+    # Whose mailing it is
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _queue_is_enabled(self):
+        """Return whether the switch in the settings is on."""
+        value = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param("mass_mailing_queue.enabled", "True")
+        )
+        return value.strip().lower() not in ("false", "0", "")
+
+    def _queue_adopt(self):
+        """Decide for mailings that are about to be sent who sends them.
+
+        Extension point: keep SMS and other types out. What the queue has begun it
+        also finishes, whatever the switch says by then.
+
+        :return: the managed ones of self
+        """
+        enabled = self._queue_is_enabled()
+        for mailing in self.filtered(lambda mailing: mailing.mailing_type == "mail"):
+            managed = enabled or mailing._queue_has_open_traces()
+            if mailing.queue_managed != managed:
+                mailing.sudo().queue_managed = managed
+        return self.filtered(
+            lambda mailing: mailing.queue_managed and mailing.mailing_type == "mail"
+        )
+
+    def _queue_has_open_traces(self):
+        self.ensure_one()
+        return bool(
+            self.env["mailing.trace"]
+            .sudo()
+            .search_count(
+                [
+                    ("mass_mailing_id", "=", self.id),
+                    ("trace_status", "in", ("outgoing", "process")),
+                    ("queue_planned", "=", True),
+                ],
+                limit=1,
+            )
+        )
+
+    # ------------------------------------------------------------------
+    # Ways in
+    # ------------------------------------------------------------------
+
+    def action_launch(self):
+        """Refuse what cannot be sent while the user is still looking at it."""
+        if self._queue_is_enabled():
+            for mailing in self.filtered(lambda m: m.mailing_type == "mail"):
+                mailing._queue_check_content()
+        return super().action_launch()
+
+    def action_put_in_queue(self):
+        """Plan at once what is due; upstream's trigger starts what is scheduled."""
+        result = super().action_put_in_queue()
+        now = fields.Datetime.now()
+        for mailing in self._queue_adopt():
+            mailing._queue_unpause()
+            mailing._queue_plan_again()
+            if not mailing.schedule_date or mailing.schedule_date <= now:
+                mailing._queue_enqueue_plan()
+        return result
+
+    @api.model
+    def _process_mass_mailing_queue(self):
+        """Let upstream's loop start managed mailings too, then stand in for a runner.
+
+        The loop asks each due mailing for its remaining recipients and sends; see
+        :meth:`_get_remaining_recipients` and :meth:`_action_send_mail` for where the
+        managed ones leave it.
+        """
+        self.search(
+            [
+                ("state", "=", "in_queue"),
+                ("queue_managed", "=", False),
+                ("mailing_type", "=", "mail"),
+                "|",
+                ("schedule_date", "<", fields.Datetime.now()),
+                ("schedule_date", "=", False),
+            ]
+        )._queue_adopt()
+        result = super(
+            MailingMailing, self.with_context(mass_mailing_queue_cron=True)
+        )._process_mass_mailing_queue()
+        self._queue_run_without_runner()
+        return result
+
+    def _get_remaining_recipients(self):
+        """Do not load the audience of a managed mailing just to see if it is empty.
+
+        In upstream's scheduled action only: the answer decides whether the mailing
+        is sent (:meth:`_action_send_mail`, which diverts it) or declared done, and
+        for managed ones that is the finalizer's to say.
+        """
+        if self.env.context.get("mass_mailing_queue_cron") and self.queue_managed:
+            return [0]
+        return super()._get_remaining_recipients()
+
+    def _action_send_mail(self, res_ids=None):
+        """Divert the managed mailings to their fan-out.
+
+        Calls for explicit records by other addons stay native. An empty list means
+        nobody, where upstream would send to everybody.
+        """
+        if "mass_mailing_queue_traces" in self.env.context or res_ids:
+            return super()._action_send_mail(res_ids=res_ids)
+        in_cron = self.env.context.get("mass_mailing_queue_cron")
+        # What the scheduled action finds under way natively is finished natively.
+        managed = self.filtered("queue_managed") if in_cron else self._queue_adopt()
+        for mailing in managed:
+            if res_ids is None:
+                mailing._queue_start()
+        if native := self - managed:
+            return super(MailingMailing, native)._action_send_mail(res_ids=res_ids)
+        return True
+
+    def action_send_mail_async(self):
+        """Start, or go on with, sending in the background and return at once."""
+        return self.action_send_mail()
+
+    def _send(self, res_ids):
+        """Send to these records now, in this process; plan those that are not yet.
+
+        Commits the current transaction.
+
+        :param list res_ids: ids of ``mailing_model_real``
+        :return: number of these recipients that are sent after the call
+        """
+        self.ensure_one()
+        self._queue_plan_records(res_ids)
+        return self.env["mailing.trace"].search(
+            [("mass_mailing_id", "=", self.id), ("res_id", "in", list(res_ids))]
+        )._send()
+
+    def _send_one(self, trace_id):
+        """Send to one recipient now, in this process. See ``mailing.trace._send``.
+
+        :param int trace_id: a trace of this mailing
+        :return: 1 if it is sent after the call, else 0
+        """
+        return self.env["mailing.trace"].browse(trace_id).exists()._send()
+
+    def _queue_start(self):
+        """Begin, or go on with, a managed mailing. Pressing twice does no harm.
+
+        :raises UserError: if nobody is left to send to
+        """
+        self.ensure_one()
+        if self.queue_paused and self.env.context.get("mass_mailing_queue_cron"):
+            return
+        if not self.env.context.get("mass_mailing_queue_cron"):
+            if not self._queue_has_open_traces() and not self._queue_next_records():
+                raise UserError(_("There are no recipients selected."))
+            self._queue_unpause()
+        if self.state != "sending":
+            self.write({"state": "sending"})
+            self._queue_plan_again()
+        self._queue_enqueue_plan()
+
+    def _queue_plan_again(self):
+        """Look for recipients from the first record on; known ones are left out."""
+        self.sudo().write({"queue_cursor": 0, "queue_planned": False})
+
+    def _queue_unpause(self):
+        """A person wants it sent, from this database."""
+        self.sudo().write(
+            {
+                "queue_paused": False,
+                "queue_pause_reason": False,
+                "queue_cancelled": False,
+            }
+        )
+        self.env["mailing.queue.guard"].sudo()._accept()
+
+    def _queue_check_content(self):
+        """Refuse a mailing that could not be sent to anybody, in words.
+
+        The content is rendered for the first recipient, so that a broken placeholder
+        shows here and not in a million failed traces.
+
+        :raises UserError: on an empty subject or body, no recipients, or content
+            that cannot be rendered
+        """
+        self.ensure_one()
+        if not (self.subject or "").strip():
+            raise UserError(self.env._("Give the mailing a subject before sending it."))
+        if tools.is_html_empty(self.body_html) and not self.attachment_ids:
+            raise UserError(self.env._("The mailing is empty: write something first."))
+        record_ids = self._queue_next_records(limit=1)
+        if not record_ids:
+            raise UserError(
+                self.env._(
+                    "Nobody would receive this mailing: choose recipients, or check "
+                    "the filter."
+                )
+            )
+        composer = self.env["mail.compose.message"].new(
+            {
+                "composition_mode": "mass_mail",
+                "model": self.mailing_model_real,
+                "subject": self.subject,
+                "body": self.body_html,
+            }
+        )
+        for field, label in (("subject", _("subject")), ("body", _("content"))):
+            try:
+                composer._render_field(field, record_ids, compute_lang=True)
+            except Exception as error:
+                raise UserError(
+                    self.env._(
+                        "A placeholder in the %(part)s cannot be filled in: %(error)s",
+                        part=label,
+                        error=error,
+                    )
+                ) from error
+
+    # ------------------------------------------------------------------
+    # Jobs
+    # ------------------------------------------------------------------
+
+    def _queue_for_jobs(self):
+        """Return self as jobs run it: superuser, for the mailing's responsible.
+
+        Jobs run as the user who enqueued them, native's scheduled action as the
+        system. Rights were checked when the user pressed the button; language, time
+        zone and company are the responsible's, as in upstream.
+        """
+        self.ensure_one()
+        user = self.user_id or self.write_uid or self.env.user
+        return (
+            self.with_user(SUPERUSER_ID)
+            .with_company(user.company_id)
+            .with_context(lang=user.lang, tz=user.tz)
+        )
+
+    def _queue_delayable(self, description, priority=10, eta=None, identity_key=None):
+        """Return a delayable of this mailing with the properties all our jobs share.
+
+        ``max_retries=0``: a job whose worker died is taken up again however often;
+        recipients have their own count of attempts.
+        """
+        if must_run_without_delay(self.env):
+            raise UserError(
+                self.env._(
+                    "Mailings need real jobs: they cannot be sent with "
+                    "queue_job__no_delay or QUEUE_JOB__NO_DELAY."
+                )
+            )
+        return self._queue_for_jobs().delayable(
+            description=description,
+            priority=priority,
+            eta=eta,
+            identity_key=identity_key,
+            max_retries=0,
+        )
+
+    def _job_store_values(self, job):
+        """Let the jobs of this mailing be found (called by queue_job)."""
+        return {"mailing_id": self.id}

@@ -1,0 +1,594 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import logging
+import os
+import secrets
+import socket
+import time
+from dataclasses import dataclass, field
+
+import psycopg2
+from psycopg2 import errors
+
+from odoo import models, tools
+from odoo.tools import config
+
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from .. import slicing, smtp, sql
+from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
+from ..ledger import Ledger, transaction
+from ..replies import Reply, Verdict
+
+_logger = logging.getLogger(__name__)
+
+#: Idle SMTP sessions of this process.
+SESSIONS = smtp.SessionPool()
+
+#: Recipients composed, delivered and settled together. What a killed worker composed
+#: in vain is at most this; one commit per step is shared by as many.
+CHUNK_SIZE = 50
+
+#: Attempts before a recipient whose server says "later" has failed.
+MAX_ATTEMPTS = 5
+
+#: How long an unreachable server is tried again before the mailing pauses (seconds):
+#: a night's outage is over by morning without anybody.
+MAX_OUTAGE = 24 * 3600
+
+
+@dataclass
+class Parcel:
+    """One recipient's messages, ready to leave: all that delivery needs in memory."""
+
+    trace_id: int
+    mail_id: int
+    message_id: str
+    emails: list
+    email_from: str
+    list_ids: list
+
+
+@dataclass
+class Route:
+    """Parcels that leave through the same server with the same envelope sender."""
+
+    mail_server_id: int
+    smtp_from: str
+    session_key: tuple
+    context: dict
+    parcels: list = field(default_factory=list)
+
+
+class MailingMailing(models.Model):
+    """Delivery: compose, permit, claim, deliver, record, settle.
+
+    Three transactions of the ORM's cursor, in this order: T1 composes the chunk
+    and prepares its messages in memory; T2 holds the claim's lock and writes
+    nothing while messages leave; T3 settles the mails. Claims and records go over the
+    ledger, each durable by itself.
+    """
+
+    _inherit = "mailing.mailing"
+
+    def _job_send(self, trace_ids):
+        """Deliver to these recipients (job body)."""
+        mailing = self.exists()
+        if not mailing:
+            return self.env._("The mailing was deleted.")
+        deadline = time.monotonic() + slicing.time_budget(config["limit_time_real"])
+        with Ledger(self.env) as ledger:
+            try:
+                mailing._queue_deliver(ledger, trace_ids, deadline)
+            except DeliveryStopped as stopped:
+                mailing._queue_finish_if_settled(ledger)
+                return str(stopped)
+            except AccountBroken as broken:
+                mailing._queue_request_pause("account", str(broken))
+                return str(broken)
+            except DeliveryPostponed as postponed:
+                raise RetryableJobError(
+                    str(postponed), seconds=postponed.seconds, ignore_retry=True
+                ) from postponed
+            wait = ledger.run(sql.next_due, trace_ids)
+            if wait is not None:
+                raise RetryableJobError(
+                    self.env._("Some recipients wait for their next attempt."),
+                    seconds=max(wait, 0.05),
+                    ignore_retry=True,
+                )
+            mailing._queue_finish_if_settled(ledger)
+        return self.env._("Every recipient of this job is settled.")
+
+    def _queue_send_now(self, trace_ids):
+        """Deliver in this process, outside a job.
+
+        A mailing that pauses, a server that cannot be reached: the recipients keep
+        waiting, as in a job.
+        """
+        self.ensure_one()
+        with Ledger(self.env) as ledger:
+            try:
+                self._queue_for_jobs()._queue_deliver(ledger, trace_ids, float("inf"))
+            except AccountBroken as broken:
+                self._queue_request_pause("account", str(broken))
+            except (DeliveryStopped, DeliveryPostponed) as reason:
+                _logger.info("Mailing %s: not sent now, %s", self.id, reason)
+            self._queue_finish_if_settled(ledger)
+        self.env.invalidate_all()
+
+    def _queue_deliver(self, ledger, trace_ids, deadline):
+        """Deliver to these recipients, chunk by chunk, until the deadline.
+
+        :param list trace_ids: traces of this mailing; those not waiting are skipped
+        :param float deadline: no message starts after this ``time.monotonic()``
+        :raises DeliveryStopped, DeliveryPostponed, AccountBroken: see ``exceptions.py``
+        """
+        self._queue_check_may_send(ledger)
+        for chunk in slicing.batches(list(trace_ids), CHUNK_SIZE):
+            due = ledger.run(sql.due_traces, chunk)
+            if not due:
+                continue
+            if time.monotonic() > deadline:
+                raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
+            routes = self._queue_compose(ledger, due)
+            outcomes = {}
+            try:
+                for route in routes:
+                    self._queue_deliver_route(ledger, route, outcomes, deadline)
+            finally:
+                self._queue_settle(routes, outcomes)
+
+    def _queue_check_may_send(self, ledger):
+        """:raises DeliveryStopped: if the mailing, or this database, does not send"""
+        if reason := ledger.run(sql.guard_check):
+            self._queue_request_pause(reason)
+            raise DeliveryStopped(self.env._("This database may be a copy."))
+        if reason := ledger.run(sql.mailing_refusal, self.id):
+            raise DeliveryStopped(self.env._("The mailing is %s.", reason))
+
+    # ------------------------------------------------------------------
+    # 1 compose
+    # ------------------------------------------------------------------
+
+    def _queue_compose(self, ledger, trace_ids):
+        """Make the messages of these recipients. Step 1. Extension point.
+
+        Runs upstream's composer, mail creation and ``_prepare_outgoing_list`` and
+        commits. Content that cannot be rendered for one recipient fails that one.
+
+        :return: list of :class:`Route`
+        """
+        try:
+            with transaction(self.env):
+                return self._queue_compose_chunk(trace_ids)
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            if len(trace_ids) == 1:
+                _logger.warning(
+                    "Mailing %s: recipient %s cannot be composed (%s)",
+                    self.id,
+                    trace_ids[0],
+                    type(error).__name__,
+                )
+                reason = self.env._("The email could not be made: %s", error)
+                ledger.run(sql.fail_outgoing, trace_ids[0], reason)
+                return []
+        return [
+            route
+            for trace_id in trace_ids
+            for route in self._queue_compose(ledger, [trace_id])
+        ]
+
+    def _queue_compose_chunk(self, trace_ids):
+        traces = self.env["mailing.trace"].browse(trace_ids).exists()
+        # Leftovers of a worker that died before it sent them.
+        traces.mail_mail_id.filtered("queue_managed").unlink()
+        records = self.env[self.mailing_model_real].browse(traces.mapped("res_id"))
+        known = set(records.exists().ids)
+        gone = traces.filtered(lambda trace: trace.res_id not in known)
+        gone.write(
+            {
+                "trace_status": "error",
+                "failure_type": "unknown",
+                "failure_reason": self.env._(
+                    "The recipient was deleted before the email was sent."
+                ),
+            }
+        )
+        trace_by_record = {trace.res_id: trace.id for trace in traces - gone}
+        if not trace_by_record:
+            return []
+        self.with_context(
+            mass_mailing_queue_slice=True, mass_mailing_queue_traces=trace_by_record
+        )._action_send_mail(res_ids=list(trace_by_record))
+        mails = (traces - gone).mail_mail_id.sudo()
+        for mail in mails:
+            mail.mailing_trace_ids.write(
+                {"mail_mail_id_int": mail.id, "message_id": mail.message_id}
+            )
+        return self._queue_prepare_routes(mails)
+
+    def _queue_prepare_routes(self, mails):
+        """Prepare every message in memory: delivery reads nothing from the ORM."""
+        list_ids = self.contact_list_ids.ids if self.mailing_on_mailing_list else []
+        followers = self.env["mail.followers"]._get_mail_doc_to_followers(
+            mails.filtered(
+                lambda mail: mail.body_html and "/mail/unfollow" in mail.body_html
+            ).ids
+        )
+        routes = []
+        for server_id, alias_id, smtp_from, ids in mails._split_by_mail_configuration():
+            server = self.env["ir.mail_server"].sudo().browse(server_id or [])
+            alias = self.env["mail.alias.domain"].sudo().browse(alias_id or [])
+            route = Route(
+                mail_server_id=server.id,
+                smtp_from=smtp_from,
+                session_key=(
+                    self.env.cr.dbname,
+                    server.id,
+                    server.write_date,
+                    smtp_from,
+                ),
+                context={
+                    "domain_notifications_email": alias.default_from_email,
+                    "domain_bounce_address": alias.bounce_email,
+                }
+                if alias
+                else {},
+            )
+            for mail in mails.browse(ids):
+                sender = tools.mail.email_split_and_format_normalize(mail.email_from)
+                route.parcels.append(
+                    Parcel(
+                        trace_id=mail.mailing_trace_ids.id,
+                        mail_id=mail.id,
+                        message_id=mail.message_id,
+                        emails=mail._prepare_outgoing_list(
+                            mail_server=server or mail.mail_server_id,
+                            doc_to_followers=followers,
+                        ),
+                        email_from=sender[0] if sender else mail.email_from,
+                        list_ids=list_ids,
+                    )
+                )
+            routes.append(route)
+        return routes
+
+    # ------------------------------------------------------------------
+    # 2 permit, 3 claim, 4 deliver, 5 record
+    # ------------------------------------------------------------------
+
+    def _queue_deliver_route(self, ledger, route, outcomes, deadline):
+        """Deliver one route's parcels, in one transaction that writes nothing.
+
+        :param dict outcomes: filled with mail id → :class:`~..replies.Reply`
+        """
+        token = secrets.randbelow(2**31 - 1) + 1
+        session = None
+        with transaction(self.env):
+            sql.try_lock(self.env.cr, sql.LOCK_CLAIM, token)
+            try:
+                for parcel in route.parcels:
+                    if time.monotonic() > deadline:
+                        raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
+                    self._queue_permit(ledger, route)
+                    if session is None or not session.is_alive():
+                        session = self._queue_open_session(ledger, route)
+                    reply = self._queue_deliver_one(
+                        ledger, session, route, parcel, token
+                    )
+                    if reply is None:
+                        continue
+                    outcomes[parcel.mail_id] = reply
+                    if reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT):
+                        session = self._queue_drop_session(session)
+                    self._queue_heed(ledger, route, reply)
+            finally:
+                if session is not None:
+                    SESSIONS.put(route.session_key, session)
+
+    def _queue_permit(self, ledger, route):
+        """Wait for leave to send one message. Step 2. Extension point.
+
+        Called before each claim, when no claim of this worker is open. To hold a
+        message back, wait here or raise :class:`DeliveryPostponed`: neither spends an
+        attempt.
+        """
+
+    def _queue_deliver_one(self, ledger, session, route, parcel, token):
+        """Claim, transmit and record one recipient. Steps 3 to 5.
+
+        :return: the server's :class:`~..replies.Reply`, ``None`` if not to be sent
+        """
+        messages = failure = None
+        try:
+            messages = self._queue_build(route, parcel)
+        except Exception as error:
+            # Recorded under a claim like any other outcome.
+            failure = self._queue_read_failure(error, session, "build")
+        if not self._queue_claim(ledger, parcel, token):
+            return None
+        reply = failure or self._queue_transmit(session, route, messages)
+        self._queue_record(ledger, parcel, token, reply)
+        session.last_used = time.monotonic()
+        return reply
+
+    def _queue_build(self, route, parcel):
+        """Build the MIME of a parcel's messages, upstream's way."""
+        built = []
+        for email in parcel.emails:
+            server = self._queue_mail_server_model(route, email)
+            message = server._build_email__(
+                email_from=parcel.email_from,
+                email_to=email["email_to"],
+                subject=email["subject"],
+                body=email["body"],
+                body_alternative=email["body_alternative"],
+                email_cc=email["email_cc"],
+                reply_to=email["reply_to"],
+                attachments=email["attachments"],
+                message_id=email["message_id"],
+                references=email["references"],
+                object_id=email["object_id"],
+                subtype="html",
+                subtype_alternative="plain",
+                headers=email["headers"],
+            )
+            built.append((server, message))
+        return built
+
+    def _queue_mail_server_model(self, route, email):
+        context = {"send_validated_to": email["email_to_normalized"], **route.context}
+        if route.context and email["headers"].get("Return-Path"):
+            context["domain_bounce_address"] = email["headers"]["Return-Path"]
+        return self.env["ir.mail_server"].with_context(**context)
+
+    def _queue_claim(self, ledger, parcel, token):
+        """Claim one recipient. Step 3. Committed before a byte leaves.
+
+        :return: whether it is ours to send now
+        :raises DeliveryStopped: if the mailing does not send any more
+        """
+        status = ledger.run(
+            sql.claim,
+            parcel.trace_id,
+            token,
+            f"{socket.gethostname()}:{os.getpid()}",
+            parcel.message_id,
+            parcel.list_ids,
+        )
+        if status is None:
+            if reason := ledger.run(sql.mailing_refusal, self.id):
+                raise DeliveryStopped(self.env._("The mailing is %s.", reason))
+        return status == "process"
+
+    def _queue_transmit(self, session, route, messages):
+        """Hand the messages to the server. Step 4. Extension point.
+
+        :return: :class:`~..replies.Reply`; never raises for what the server did
+        """
+        accepted = False
+        for server, message in messages:
+            try:
+                server.send_email(
+                    message,
+                    mail_server_id=route.mail_server_id,
+                    smtp_session=session.connection,
+                )
+                accepted = True
+            except Exception as error:
+                reply = self._queue_read_failure(error, session, "data")
+                if accepted:
+                    # One of the record's addresses has it: sending again would be
+                    # twice for that one. Upstream counts it as sent, too.
+                    return Reply(Verdict.SENT, reply.code, reply.enhanced, reply.text)
+                return reply
+        return Reply(Verdict.SENT if accepted else Verdict.REJECTED)
+
+    def _queue_read_failure(self, error, session, command):
+        """Return what a failed attempt means."""
+        if session.awaiting_reply:
+            return Reply(Verdict.IN_DOUBT, text=str(error))
+        reply = smtp.read_failure(error, command)
+        if reply is None:
+            # Not the server: an address, a header or a character that cannot be sent.
+            args = [str(arg) for arg in error.args] or [type(error).__name__]
+            reply = Reply(Verdict.REJECTED, text=args[-1], enhanced=args[0])
+        return reply
+
+    def _queue_record(self, ledger, parcel, token, reply):
+        """Write what became of the recipient. Step 5.
+
+        A row that somebody holds is waited for; a connection that died is replaced.
+        Whatever happens here, the message is not sent again: an outcome that cannot
+        be written leaves the recipient in doubt.
+        """
+        status, values = self._queue_prepare_record(ledger, parcel, reply)
+        for attempt in range(1, 7):
+            try:
+                if not ledger.run(sql.record, parcel.trace_id, token, status, values):
+                    _logger.warning("Trace %s: no longer claimed", parcel.trace_id)
+                return
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+                _logger.warning(
+                    "Trace %s: outcome not recorded yet (%s)",
+                    parcel.trace_id,
+                    type(error).__name__,
+                )
+                if attempt == 6:
+                    raise
+                if isinstance(error, errors.LockNotAvailable):
+                    # The lock may be our own transaction's.
+                    self.env.cr.commit()
+                    sql.try_lock(self.env.cr, sql.LOCK_CLAIM, token)
+                else:
+                    time.sleep(0.5 * attempt)
+
+    def _queue_prepare_record(self, ledger, parcel, reply):
+        """Return the trace's next status and the values of ``sql.record``."""
+        status, failure_type, reason, attempt, delay = "outgoing", None, None, 0, None
+        verdict = reply.verdict
+        if verdict is Verdict.SENT:
+            status, attempt = "sent", 1
+        elif verdict is Verdict.IN_DOUBT:
+            status, failure_type, attempt = "error", "queue_in_doubt", 1
+            reason = self.env._(
+                "The connection broke before the server answered; this email may "
+                "have arrived."
+            )
+        elif verdict is Verdict.REJECTED:
+            status, attempt = "error", 1
+            failure_type, reason = self._queue_failure(reply)
+        elif verdict is Verdict.DEFERRED:
+            attempt = 1
+            trace = self.env["mailing.trace"].browse(parcel.trace_id)
+            attempts = (trace.queue_attempts or 0) + 1
+            reason, delay = reply.text, slicing.retry_delay(attempts)
+            if attempts >= MAX_ATTEMPTS:
+                status, failure_type, delay = "error", "unknown", None
+        else:
+            reason = reply.text
+        return status, {
+            "failure_type": failure_type,
+            "failure_reason": reason,
+            "queue_smtp_code": reply.code or None,
+            "queue_smtp_status": reply.enhanced[:16] if reply.code else None,
+            "attempt": attempt,
+            "delay": delay,
+        }
+
+    def _queue_failure(self, reply):
+        """Return upstream's failure type and the reason of a rejected recipient."""
+        server = self.env["ir.mail_server"]
+        kinds = {
+            server.NO_VALID_FROM: "mail_from_invalid",
+            server.NO_FOUND_FROM: "mail_from_missing",
+            server.NO_FOUND_SMTP_FROM: "mail_from_missing",
+            server.NO_VALID_RECIPIENT: "mail_email_invalid",
+        }
+        if "OutboundSpamException" in reply.text:
+            return "mail_spam", reply.text
+        return kinds.get(reply.enhanced, "unknown"), reply.text
+
+    # ------------------------------------------------------------------
+    # Sessions and servers
+    # ------------------------------------------------------------------
+
+    def _queue_open_session(self, ledger, route):
+        """Return a live session for the route: kept from before, or new.
+
+        :raises DeliveryPostponed: if the server cannot be reached now
+        :raises AccountBroken: if it refuses us
+        """
+        server_ref = route.mail_server_id or 0
+        if wait := ledger.run(sql.outage_wait, server_ref):
+            raise DeliveryPostponed(self.env._("The mail server is not reachable."), wait)
+        if session := SESSIONS.take(route.session_key):
+            return session
+        try:
+            connection = (
+                self.env["ir.mail_server"]
+                .with_context(**route.context)
+                ._connect__(
+                    mail_server_id=route.mail_server_id or None,
+                    smtp_from=route.smtp_from,
+                )
+            )
+        except Exception as error:
+            reply = smtp.read_failure(error, "connect")
+            if reply is None:
+                # No server configured, an archived one, an unreadable certificate
+                reply = Reply(Verdict.BROKEN, text=str(error))
+            self._queue_heed(ledger, route, reply)
+            raise
+        ledger.run(sql.outage_end, server_ref)
+        return smtp.Session(connection)
+
+    def _queue_drop_session(self, session):
+        session.close()
+        return None
+
+    def _queue_heed(self, ledger, route, reply):
+        """Stop when a reply is about the server and not about the recipient.
+
+        Extension point for what a provider's reply sets off.
+        """
+        if reply.verdict is Verdict.BROKEN:
+            raise AccountBroken(reply.text)
+        if reply.verdict not in (Verdict.UNREACHABLE, Verdict.SLOW_DOWN):
+            return
+        server_ref = route.mail_server_id or 0
+        failures, seconds = ledger.run(sql.outage_begin, server_ref, reply.text[:200])
+        if seconds > MAX_OUTAGE:
+            ledger.run(sql.outage_end, server_ref)
+            raise AccountBroken(
+                self.env._("The mail server was not reachable for 24 hours.")
+            )
+        delay = slicing.outage_delay(failures)
+        ledger.run(sql.outage_retry_in, server_ref, delay)
+        raise DeliveryPostponed(reply.text or self.env._("Server not reachable."), delay)
+
+    # ------------------------------------------------------------------
+    # 6 settle
+    # ------------------------------------------------------------------
+
+    def _queue_settle(self, routes, outcomes):
+        """Archive or delete the chunk's mails, in bulk. Step 6. Extension point.
+
+        A crash before this leaves mails of settled traces, for the reconciler.
+        """
+        mail_ids = [parcel.mail_id for route in routes for parcel in route.parcels]
+        addresses = {
+            parcel.mail_id: [to for email in parcel.emails for to in email["email_to"]]
+            for route in routes
+            for parcel in route.parcels
+        }
+        for attempt in range(3):
+            try:
+                with transaction(self.env):
+                    self._queue_settle_mails(mail_ids, outcomes, addresses)
+                return
+            except errors.SerializationFailure:
+                # An open or a bounce wrote one of the traces at the same moment.
+                if attempt == 2:
+                    _logger.info("Mailing %s: mails are settled later", self.id)
+
+    def _queue_settle_mails(self, mail_ids, outcomes, addresses):
+        mails = self.env["mail.mail"].sudo().browse(mail_ids).exists()
+        mails = mails.with_context(mass_mailing_queue_settling=True)
+        sent = mails.filtered(
+            lambda mail: mail.id in outcomes
+            and outcomes[mail.id].verdict is Verdict.SENT
+        )
+        failed = mails.filtered(
+            lambda mail: mail.id in outcomes
+            and outcomes[mail.id].verdict in (Verdict.REJECTED, Verdict.IN_DOUBT)
+        )
+        # The others were not accepted: they are composed anew when their turn comes.
+        (mails - sent - failed).unlink()
+        if sent:
+            sent.write(
+                {"state": "sent", "failure_type": False, "failure_reason": False}
+            )
+            sent._postprocess_sent_message(
+                success_pids=[],
+                success_emails=[to for mail in sent for to in addresses[mail.id]],
+            )
+        for mail in failed:
+            failure_type, reason = self._queue_failure(outcomes[mail.id])
+            mail.write(
+                {
+                    "state": "exception",
+                    "failure_type": failure_type,
+                    "failure_reason": reason,
+                }
+            )
+            mail._postprocess_sent_message(
+                success_pids=[],
+                success_emails=[],
+                failure_reason=reason,
+                failure_type=failure_type,
+            )

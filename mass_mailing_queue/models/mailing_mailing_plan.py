@@ -1,0 +1,379 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import logging
+import time
+
+from odoo import _, fields, models
+from odoo.fields import Domain
+from odoo.tools import config
+
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from .. import slicing, sql
+from ..ledger import Ledger, transaction
+
+_logger = logging.getLogger(__name__)
+
+
+class MailingMailing(models.Model):
+    """The fan-out: recipients → traces → jobs, slice by slice.
+
+    A slice is the next few hundred records by id, put through upstream's own
+    recipients methods. Its traces and the jobs that will send them are committed
+    together, and with the id where the next slice begins, so there is no moment at
+    which a recipient is planned and forgotten. A unique index forbids planning twice.
+    """
+
+    _inherit = "mailing.mailing"
+
+    def _queue_enqueue_plan(self):
+        """Enqueue the fan-out, unless it waits already."""
+        self.ensure_one()
+        self._queue_delayable(
+            _("Plan %s", self.subject),
+            priority=5,
+            identity_key=f"mass_mailing_queue.plan.{self.id}",
+        )._job_plan().delay()
+        self._queue_wake_cron()
+
+    def _job_plan(self):
+        """Plan a mailing's recipients, slice by slice (job body)."""
+        mailing = self.exists()
+        if not mailing:
+            return _("The mailing was deleted.")
+        deadline = time.monotonic() + slicing.time_budget(config["limit_time_real"])
+        with Ledger(self.env) as ledger:
+            if reason := ledger.run(sql.guard_check):
+                mailing._queue_request_pause(reason)
+                return _("Paused: this database may be a copy.")
+            while True:
+                with transaction(self.env):
+                    more = mailing._queue_plan_slice()
+                if not more:
+                    break
+                if time.monotonic() > deadline:
+                    raise RetryableJobError(
+                        _("Planning goes on."), seconds=0.1, ignore_retry=True
+                    )
+            mailing._queue_finish_if_settled(ledger)
+        return _("Every recipient has a job.")
+
+    def _queue_plan_slice(self):
+        """Plan one slice, in one transaction. Step 0 of a recipient's way.
+
+        :return: whether there is more to plan
+        """
+        if not sql.try_lock(self.env.cr, sql.LOCK_PLAN, self.id):
+            # Another fan-out of this mailing runs; it goes on to the end.
+            return False
+        self.invalidate_recordset()
+        if not self._queue_may_plan():
+            return False
+        if self.state == "in_queue":
+            self._queue_open()
+        orphans = sql.orphans(self.env.cr, self.id, slicing.SLICE_SIZE)
+        if orphans:
+            self._queue_create_jobs(self.env["mailing.trace"].browse(orphans))
+            return True
+        if self.queue_planned:
+            return False
+        found, last = self._queue_take_slice()
+        if res_ids := self._queue_without_trace(found):
+            self._queue_plan_traces(res_ids)
+        self.write(
+            {
+                "queue_cursor": found[-1] if found else self.queue_cursor,
+                "queue_slices": self.queue_slices + 1,
+                "queue_planned": last,
+            }
+        )
+        return True
+
+    def _queue_may_plan(self):
+        return (
+            self.queue_managed
+            and self.state in ("in_queue", "sending")
+            and not (self.queue_paused or self.queue_cancelled)
+        )
+
+    def _queue_open(self):
+        """Take the mailing from the queue: from here on it is sending."""
+        _logger.info("Mailing %s: planning begins", self.id)
+        self.write({"state": "sending"})
+        self._queue_prepare_links()
+
+    def _queue_prepare_links(self):
+        """Create the link trackers once, before many workers need them at a time.
+
+        Parallel composers would each create their own, since uniqueness is checked
+        in Python only. The first recipient's content stands for all; a link that
+        differs by recipient cannot be shared anyway.
+        """
+        first = self._queue_next_records()
+        if first and self.body_html:
+            self.env["mail.compose.message"].with_context(
+                **self._get_mass_mailing_context()
+            ).new(
+                {
+                    "composition_mode": "mass_mail",
+                    "model": self.mailing_model_real,
+                    "body": self.body_html,
+                }
+            )._render_field("body", first, compute_lang=True)
+
+    # ------------------------------------------------------------------
+    # Slices
+    # ------------------------------------------------------------------
+
+    def _queue_next_records(self, limit=1):
+        """Return ids of the next records to plan, by id. Extension point.
+
+        :param int limit: how many at most
+        """
+        if isinstance(self.queue_sample, list):
+            after = self.queue_cursor
+            return [res_id for res_id in self.queue_sample if res_id > after][:limit]
+        domain = Domain(self._get_recipients_domain())
+        domain &= Domain("id", ">", self.queue_cursor)
+        return self.env[self.mailing_model_real].search(
+            domain, order="id", limit=limit
+        ).ids
+
+    def _queue_take_slice(self):
+        """Return the next records to plan and whether they are the last.
+
+        The range comes from the domain, its records from ``_get_recipients``, which
+        other addons override.
+        """
+        if self._queue_is_sampled() and not isinstance(self.queue_sample, list):
+            # Drawn whole, once: every later call would draw other people.
+            self.queue_sample = sorted(self._get_recipients())
+        found = self._queue_next_records(limit=slicing.SLICE_SIZE)
+        last = len(found) < slicing.SLICE_SIZE
+        if not found:
+            return [], True
+        if not self.queue_recipients:
+            self.queue_recipients = self._queue_count_recipients()
+        if not self._queue_is_sampled():
+            bounds = found[0], found[-1]
+            found = sorted(
+                self.with_context(mass_mailing_queue_range=bounds)._get_recipients()
+            ) or [bounds[1]]
+        return found, last
+
+    def _queue_is_sampled(self):
+        return self.ab_testing_enabled and not self.ab_testing_is_winner_mailing
+
+    def _queue_count_recipients(self):
+        if self._queue_is_sampled():
+            return len(self.queue_sample)
+        return self.env[self.mailing_model_real].search_count(
+            self._get_recipients_domain()
+        )
+
+    def _get_recipients_domain(self):
+        """Narrow the recipients to a slice's range of ids while one is planned."""
+        domain = super()._get_recipients_domain()
+        if bounds := self.env.context.get("mass_mailing_queue_range"):
+            lower, upper = bounds
+            domain = Domain(domain) & Domain(
+                [("id", ">=", lower), ("id", "<=", upper)]
+            )
+        return domain
+
+    def _queue_without_trace(self, res_ids):
+        """Leave out who was reached before: natively, or by the test a winner won."""
+        mailings = self
+        if self.ab_testing_enabled and self.ab_testing_is_winner_mailing:
+            mailings |= self._get_ab_testing_siblings_mailings()
+        known = sql.traced_records(
+            self.env.cr, mailings.ids, self.mailing_model_real, res_ids
+        )
+        return [res_id for res_id in res_ids if res_id not in known]
+
+    # ------------------------------------------------------------------
+    # Traces
+    # ------------------------------------------------------------------
+
+    def _queue_plan_records(self, res_ids):
+        """Plan these records if they are recipients without a trace."""
+        self.ensure_one()
+        if not self.queue_managed:
+            return
+        wanted = self._queue_without_trace(sorted(res_ids))
+        if wanted:
+            with transaction(self.env):
+                self.sudo()._queue_plan_traces(wanted, with_jobs=False)
+
+    def _queue_plan_traces(self, res_ids, with_jobs=True):
+        """Create the traces of these records, and the jobs of those to be sent."""
+        traces = (
+            self.env["mailing.trace"]
+            .sudo()
+            .create(list(self._queue_prepare_traces(res_ids).values()))
+        )
+        if with_jobs:
+            outgoing = traces.filtered(lambda trace: trace.trace_status == "outgoing")
+            self._queue_create_jobs(outgoing)
+        return traces
+
+    def _queue_prepare_traces(self, res_ids):
+        """Return the values of these records' traces, exclusions decided.
+
+        Upstream's composer decides, from the same addresses and in the same order of
+        reasons as natively. Without subject and body in the values, a second record
+        with an address of the slice is always its duplicate: the first by id wins.
+
+        :return: dict of record id → values
+        """
+        self.env["mailing.trace"].flush_model()
+        composer = (
+            self.env["mail.compose.message"]
+            .with_context(
+                mass_mailing_queue_slice=True,
+                default_composition_mode="mass_mail",
+                active_ids=[],
+            )
+            .create(
+                {
+                    "composition_mode": "mass_mail",
+                    "mass_mailing_id": self.id,
+                    "model": self.mailing_model_real,
+                    "use_exclusion_list": self.use_exclusion_list,
+                }
+            )
+        )
+        records = self.env[self.mailing_model_real].browse(res_ids)
+        recipients = records._message_get_default_recipients()
+        values_all = {}
+        for res_id in res_ids:
+            values = dict(recipients.get(res_id, {}), message_id=False)
+            values["recipient_ids"] = [(4, pid) for pid in values.pop("partner_ids", [])]
+            values_all[res_id] = values
+        if self._queue_allows_duplicates(composer, values_all):
+            for res_id, values in values_all.items():
+                values["body"] = res_id
+        composer._process_mail_values_state(values_all)
+        traces = composer._prepare_mail_values_mailing_traces(values_all)
+        composer.unlink()
+        for values in traces.values():
+            values["queue_planned"] = True
+        return traces
+
+    def _queue_allows_duplicates(self, composer, values_all):
+        """Return whether an addon wants every record mailed, whatever its address.
+
+        marketing_card does, by answering that no address is done yet; so ask with
+        one that is.
+        """
+        probe = composer.with_context(mass_mailing_queue_probe=True)
+        return "queue@probe" not in probe._get_done_emails(values_all)
+
+    def _get_seen_list(self):
+        """Look up the slice's own addresses; upstream reads those of all traces."""
+        emails = self.env.context.get("mass_mailing_queue_emails")
+        if self.env.context.get("mass_mailing_queue_probe"):
+            return {"queue@probe"}
+        if emails is None or any(self._get_seen_list_extra()):
+            return super()._get_seen_list()
+        return sql.seen_emails(
+            self.env.cr,
+            self.id,
+            self.campaign_id.id if self.ab_testing_enabled else None,
+            self.mailing_model_real,
+            emails,
+        )
+
+    # ------------------------------------------------------------------
+    # Jobs
+    # ------------------------------------------------------------------
+
+    def _queue_create_jobs(self, traces):
+        """Enqueue the jobs that will send these traces. Extension point.
+
+        The priority grows with the number of the slice, so that the slices of
+        concurrent mailings interleave.
+        """
+        size = slicing.job_size(self.queue_recipients, self._queue_job_size_setting())
+        priority = 10 + self.queue_slices
+        uuid_by_trace = {}
+        for trace_ids in slicing.batches(traces.ids, size):
+            delayable = self._queue_delayable(
+                self._queue_describe_job(trace_ids), priority=priority
+            )._job_send(trace_ids)
+            delayable.delay()
+            uuid = delayable._generated_job.uuid
+            uuid_by_trace.update(dict.fromkeys(trace_ids, uuid))
+        if uuid_by_trace:
+            traces.flush_recordset()
+            sql.assign_jobs(self.env.cr, uuid_by_trace)
+            traces.invalidate_recordset(["queue_job_uuid"])
+
+    def _queue_job_size_setting(self):
+        value = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param("mass_mailing_queue.job_size", "0")
+        )
+        return int(value) if value.isdecimal() else 0
+
+    def _queue_describe_job(self, trace_ids):
+        if len(trace_ids) == 1:
+            return _(
+                "%(mailing)s: recipient %(trace)s",
+                mailing=self.subject,
+                trace=trace_ids[0],
+            )
+        return _(
+            "%(mailing)s: %(count)s recipients, %(first)s to %(last)s",
+            mailing=self.subject,
+            count=len(trace_ids),
+            first=trace_ids[0],
+            last=trace_ids[-1],
+        )
+
+    # ------------------------------------------------------------------
+    # The end
+    # ------------------------------------------------------------------
+
+    def _queue_finish_if_settled(self, ledger):
+        """Have the mailing finished if nobody waits any more. Writes no mailing."""
+        if not ledger.run(sql.is_open, self.id):
+            self._queue_delayable(
+                _("Finish %s", self.subject),
+                priority=1,
+                identity_key=f"mass_mailing_queue.finish.{self.id}",
+            )._job_finish().delay()
+
+    def _job_finish(self):
+        """Declare a mailing done when its last recipient is settled (job body)."""
+        mailing = self.exists()
+        if not mailing or not sql.try_lock(self.env.cr, sql.LOCK_FINISH, self.id):
+            return None
+        cancelled = mailing.queue_cancelled
+        if (
+            mailing.state != "sending"
+            or not (mailing.queue_planned or cancelled)
+            or mailing._queue_has_open_traces()
+        ):
+            return _("Not finished yet.")
+        mailing.write(
+            {
+                "state": "done",
+                "sent_date": fields.Datetime.now(),
+                "kpi_mail_required": not mailing.sent_date,
+                "queue_paused": False,
+                "queue_pause_reason": False,
+                "queue_cancelled": False,
+            }
+        )
+        _logger.info(
+            "Mailing %s: done, planned=%s sent=%s failed=%s cancelled=%s",
+            mailing.id,
+            mailing.expected,
+            mailing.sent,
+            mailing.failed,
+            mailing.canceled,
+        )
+        return _("Done.")

@@ -1,0 +1,160 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+
+class MailingTrace(models.Model):
+    """The state of one recipient.
+
+    ============  ============  ==================================================
+    from          to            by
+    ============  ============  ==================================================
+    (none)        outgoing      the planner, with the job that will send it
+    (none)        cancel        the planner: excluded, duplicate or no address
+    outgoing      process       a worker's claim, committed before a byte leaves
+    outgoing      cancel        a claim or the composer (late opt-out), or Cancel
+    outgoing      error         the composer: its message cannot be made
+    process       sent          the claim's worker: the server accepted it
+    process       error         the claim's worker: the server refused it for good
+    process       outgoing      the claim's worker: not accepted, to be tried again
+    process       error         the worker or the reconciler: *in doubt*
+    error         outgoing      *Retry failed*, *Send again* (in doubt)
+    error         sent          *Count as sent* (in doubt)
+    sent          open, reply,  upstream, when it hears from the recipient
+                  bounce
+    ============  ============  ==================================================
+
+    Only ``outgoing`` traces may be sent, and those in ``process`` belong to one
+    worker. Between claim and settling, traces are written on the ledger only.
+    """
+
+    _inherit = "mailing.trace"
+
+    failure_type = fields.Selection(
+        selection_add=[("queue_in_doubt", "In doubt: may have arrived")],
+        ondelete={"queue_in_doubt": lambda traces: traces._queue_forget_doubt()},
+    )
+    queue_planned = fields.Boolean(
+        readonly=True, help="Planned by the job queue: nobody else may plan it."
+    )
+    queue_job_uuid = fields.Char("Job", readonly=True)
+    queue_held = fields.Boolean(
+        "Held",
+        readonly=True,
+        help="Somebody cancelled this recipient's job or set it to done. "
+        "Resume or requeue the job to send it after all.",
+    )
+    queue_attempts = fields.Integer("Attempts", readonly=True)
+    queue_next_attempt = fields.Datetime("Next Attempt", readonly=True)
+    queue_smtp_code = fields.Integer("SMTP Code", readonly=True)
+    queue_smtp_status = fields.Char("SMTP Enhanced Status Code", readonly=True)
+    queue_claim_token = fields.Integer(readonly=True, groups="base.group_system")
+    queue_claimed_by = fields.Char("Claimed By", readonly=True)
+    queue_claimed_at = fields.Datetime("Claimed At", readonly=True)
+
+    # Forbids a second plan of a recipient, and finds where planning stopped.
+    _queue_plan_uniq = models.UniqueIndex(
+        "(mass_mailing_id, model, res_id) WHERE queue_planned"
+    )
+    # Who still waits: progress, orphans, the finalizer.
+    _queue_open_idx = models.Index(
+        "(mass_mailing_id, trace_status) WHERE trace_status IN ('outgoing', 'process')"
+    )
+    _queue_res_idx = models.Index("(res_id, mass_mailing_id)")
+    _queue_email_idx = models.Index("(email) WHERE email IS NOT NULL")
+    # Opens, replies and bounces are found by it, and upstream has no index.
+    _queue_message_idx = models.Index("(message_id) WHERE message_id IS NOT NULL")
+
+    def set_sent(self, domain=None):
+        """Do nothing while the engine settles mails: it has recorded the outcome.
+
+        Upstream's hook after sending would overwrite an open or a bounce that came
+        in meanwhile.
+        """
+        if self.env.context.get("mass_mailing_queue_settling"):
+            return self
+        return super().set_sent(domain=domain)
+
+    def set_failed(self, domain=None, failure_type=False):
+        """Do nothing while the engine settles mails, see :meth:`set_sent`."""
+        if self.env.context.get("mass_mailing_queue_settling"):
+            return self
+        return super().set_failed(domain=domain, failure_type=failure_type)
+
+    def _queue_forget_doubt(self):
+        """Keep failures readable when this addon's own failure type goes."""
+        self.write({"failure_type": "unknown"})
+
+    def _queue_is_in_doubt(self):
+        self.ensure_one()
+        return self.trace_status == "error" and self.failure_type == "queue_in_doubt"
+
+    # ------------------------------------------------------------------
+    # What a person decides
+    # ------------------------------------------------------------------
+
+    def action_queue_count_as_sent(self):
+        """Resolve recipients in doubt: their email is taken to have arrived."""
+        self.mass_mailing_id.check_access("write")
+        for trace in self._queue_check_in_doubt():
+            trace.write(
+                {
+                    "trace_status": "sent",
+                    "sent_datetime": trace.queue_claimed_at or fields.Datetime.now(),
+                    "failure_type": False,
+                    "failure_reason": False,
+                }
+            )
+        return True
+
+    def action_queue_send_again(self):
+        """Resolve recipients in doubt: send them the email (perhaps once more)."""
+        mailings = self.mass_mailing_id
+        mailings.check_access("write")
+        self._queue_check_in_doubt()._queue_put_back()
+        mailings._queue_continue()
+        return True
+
+    def _queue_check_in_doubt(self):
+        """Return those still in doubt as superuser, so that pressing twice is safe.
+
+        :raises UserError: if somebody picked recipients that never were
+        """
+        if any(not trace.queue_planned for trace in self):
+            raise UserError(
+                self.env._("Only recipients of a queued mailing can be in doubt.")
+            )
+        return self.sudo().filtered(lambda trace: trace._queue_is_in_doubt())
+
+    def _queue_put_back(self):
+        """Make these traces wait to be sent again, by a job of their own."""
+        self.write(
+            {
+                "trace_status": "outgoing",
+                "failure_type": False,
+                "failure_reason": False,
+                "queue_attempts": 0,
+                "queue_next_attempt": False,
+                "queue_held": False,
+                "queue_job_uuid": False,
+                "queue_claim_token": False,
+            }
+        )
+
+    # ------------------------------------------------------------------
+    # Ways in for other code
+    # ------------------------------------------------------------------
+
+    def _send(self):
+        """Send these recipients now, in this process, through the same claim.
+
+        Commits the current transaction. Recipients that are not waiting, or whose
+        mailing is not sending, are left alone.
+
+        :return: number of recipients that are sent after the call
+        """
+        for mailing, traces in self.grouped("mass_mailing_id").items():
+            mailing._queue_send_now(traces.ids)
+        return len(self.exists().filtered(lambda trace: trace.trace_status == "sent"))
