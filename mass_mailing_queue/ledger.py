@@ -69,7 +69,9 @@ class Ledger:
         if self._cr is None:
             self._cr = self._env.registry.cursor()
             self._cr.connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
-            self._cr.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_TIMEOUT}ms"])
+            self._cr.execute(
+                "SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_TIMEOUT}ms"]
+            )
         return self._cr
 
 
@@ -88,4 +90,12 @@ def transaction(env):
     except BaseException:
         env.cr.rollback()
         raise
-    env.cr.commit()
+    commit(env)
+
+
+def commit(env):
+    """Commit the ORM's work so far and release the transaction's locks."""
+    if module.current_test:
+        env.flush_all()
+    else:
+        env.cr.commit()

@@ -39,12 +39,14 @@ class Reply:
     :param code: the reply's code, 0 if there was none
     :param enhanced: the enhanced status code (``5.1.1``), empty if there was none
     :param text: the answer in the server's words
+    :param cause: what was wrong on our side when the server was not even asked
     """
 
     verdict: Verdict
     code: int = 0
     enhanced: str = ""
     text: str = ""
+    cause: str = ""
 
 
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")

@@ -26,7 +26,7 @@ class Session:
     A message is in doubt only from the moment its final dot was handed to the
     network until the server's reply to it was read. Before, it was not accepted;
     after, we know. ``awaiting_reply`` is true in between, and stays true when the
-    connection dies there.
+    connection dies there. ``delivered`` counts the messages it has accepted.
     """
 
     def __init__(self, connection):
@@ -36,6 +36,7 @@ class Session:
         """
         self.connection = connection
         self.awaiting_reply = False
+        self.delivered = 0
         self.last_used = time.monotonic()
         if isinstance(connection, smtplib.SMTP):
             self._watch(connection)

@@ -1,7 +1,7 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-from odoo import SUPERUSER_ID, _, api, fields, models, tools
+from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.exceptions import UserError
 
 from odoo.addons.queue_job.utils import must_run_without_delay
@@ -259,7 +259,7 @@ class MailingMailing(models.Model):
             return
         if not self.env.context.get("mass_mailing_queue_cron"):
             if not self._queue_has_open_traces() and not self._queue_next_records():
-                raise UserError(_("There are no recipients selected."))
+                raise UserError(self.env._("There are no recipients selected."))
             self._queue_unpause()
         if self.state != "sending":
             self.write({"state": "sending"})
@@ -311,7 +311,7 @@ class MailingMailing(models.Model):
                 "body": self.body_html,
             }
         )
-        for field, label in (("subject", _("subject")), ("body", _("content"))):
+        for field, label in (("subject", self.env._("subject")), ("body", self.env._("content"))):
             try:
                 composer._render_field(field, record_ids, compute_lang=True)
             except Exception as error:

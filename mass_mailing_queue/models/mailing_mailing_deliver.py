@@ -18,7 +18,7 @@ from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import slicing, smtp, sql
 from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
-from ..ledger import Ledger, transaction
+from ..ledger import Ledger, commit, transaction
 from ..replies import Reply, Verdict
 
 _logger = logging.getLogger(__name__)
@@ -268,27 +268,29 @@ class MailingMailing(models.Model):
         """
         token = secrets.randbelow(2**31 - 1) + 1
         session = None
-        with transaction(self.env):
-            sql.try_lock(self.env.cr, sql.LOCK_CLAIM, token)
-            try:
-                for parcel in route.parcels:
-                    if time.monotonic() > deadline:
-                        raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
-                    self._queue_permit(ledger, route)
-                    if session is None or not session.is_alive():
-                        session = self._queue_open_session(ledger, route)
-                    reply = self._queue_deliver_one(
-                        ledger, session, route, parcel, token
-                    )
-                    if reply is None:
+        sql.try_lock(self.env.cr, sql.LOCK_CLAIM, token)
+        try:
+            for parcel in route.parcels:
+                if time.monotonic() > deadline:
+                    raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
+                self._queue_permit(ledger, route)
+                if session is None or not session.is_alive():
+                    session = self._queue_open_session(ledger, route)
+                reply = self._queue_deliver_one(ledger, session, route, parcel, token)
+                if reply is None:
+                    continue
+                outcomes[parcel.mail_id] = reply
+                if reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT):
+                    broken, session = session, None
+                    broken.close()
+                    if broken.delivered:
+                        # Servers close a session after some messages: open another.
                         continue
-                    outcomes[parcel.mail_id] = reply
-                    if reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT):
-                        session = self._queue_drop_session(session)
-                    self._queue_heed(ledger, route, reply)
-            finally:
-                if session is not None:
-                    SESSIONS.put(route.session_key, session)
+                self._queue_heed(ledger, route, reply)
+        finally:
+            if session is not None:
+                SESSIONS.put(route.session_key, session)
+            commit(self.env)
 
     def _queue_permit(self, ledger, route):
         """Wait for leave to send one message. Step 2. Extension point.
@@ -314,6 +316,7 @@ class MailingMailing(models.Model):
         reply = failure or self._queue_transmit(session, route, messages)
         self._queue_record(ledger, parcel, token, reply)
         session.last_used = time.monotonic()
+        session.delivered += reply.verdict is Verdict.SENT
         return reply
 
     def _queue_build(self, route, parcel):
@@ -396,7 +399,7 @@ class MailingMailing(models.Model):
         if reply is None:
             # Not the server: an address, a header or a character that cannot be sent.
             args = [str(arg) for arg in error.args] or [type(error).__name__]
-            reply = Reply(Verdict.REJECTED, text=args[-1], enhanced=args[0])
+            reply = Reply(Verdict.REJECTED, text=args[-1], cause=args[0])
         return reply
 
     def _queue_record(self, ledger, parcel, token, reply):
@@ -422,7 +425,7 @@ class MailingMailing(models.Model):
                     raise
                 if isinstance(error, errors.LockNotAvailable):
                     # The lock may be our own transaction's.
-                    self.env.cr.commit()
+                    commit(self.env)
                     sql.try_lock(self.env.cr, sql.LOCK_CLAIM, token)
                 else:
                     time.sleep(0.5 * attempt)
@@ -471,7 +474,7 @@ class MailingMailing(models.Model):
         }
         if "OutboundSpamException" in reply.text:
             return "mail_spam", reply.text
-        return kinds.get(reply.enhanced, "unknown"), reply.text
+        return kinds.get(reply.cause, "unknown"), reply.text
 
     # ------------------------------------------------------------------
     # Sessions and servers
@@ -506,10 +509,6 @@ class MailingMailing(models.Model):
             raise
         ledger.run(sql.outage_end, server_ref)
         return smtp.Session(connection)
-
-    def _queue_drop_session(self, session):
-        session.close()
-        return None
 
     def _queue_heed(self, ledger, route, reply):
         """Stop when a reply is about the server and not about the recipient.

@@ -4,7 +4,7 @@
 import logging
 import time
 
-from odoo import _, fields, models
+from odoo import fields, models
 from odoo.fields import Domain
 from odoo.tools import config
 
@@ -31,7 +31,7 @@ class MailingMailing(models.Model):
         """Enqueue the fan-out, unless it waits already."""
         self.ensure_one()
         self._queue_delayable(
-            _("Plan %s", self.subject),
+            self.env._("Plan %s", self.subject),
             priority=5,
             identity_key=f"mass_mailing_queue.plan.{self.id}",
         )._job_plan().delay()
@@ -41,12 +41,12 @@ class MailingMailing(models.Model):
         """Plan a mailing's recipients, slice by slice (job body)."""
         mailing = self.exists()
         if not mailing:
-            return _("The mailing was deleted.")
+            return self.env._("The mailing was deleted.")
         deadline = time.monotonic() + slicing.time_budget(config["limit_time_real"])
         with Ledger(self.env) as ledger:
             if reason := ledger.run(sql.guard_check):
                 mailing._queue_request_pause(reason)
-                return _("Paused: this database may be a copy.")
+                return self.env._("Paused: this database may be a copy.")
             while True:
                 with transaction(self.env):
                     more = mailing._queue_plan_slice()
@@ -54,10 +54,10 @@ class MailingMailing(models.Model):
                     break
                 if time.monotonic() > deadline:
                     raise RetryableJobError(
-                        _("Planning goes on."), seconds=0.1, ignore_retry=True
+                        self.env._("Planning goes on."), seconds=0.1, ignore_retry=True
                     )
             mailing._queue_finish_if_settled(ledger)
-        return _("Every recipient has a job.")
+        return self.env._("Every recipient has a job.")
 
     def _queue_plan_slice(self):
         """Plan one slice, in one transaction. Step 0 of a recipient's way.
@@ -320,12 +320,12 @@ class MailingMailing(models.Model):
 
     def _queue_describe_job(self, trace_ids):
         if len(trace_ids) == 1:
-            return _(
+            return self.env._(
                 "%(mailing)s: recipient %(trace)s",
                 mailing=self.subject,
                 trace=trace_ids[0],
             )
-        return _(
+        return self.env._(
             "%(mailing)s: %(count)s recipients, %(first)s to %(last)s",
             mailing=self.subject,
             count=len(trace_ids),
@@ -341,7 +341,7 @@ class MailingMailing(models.Model):
         """Have the mailing finished if nobody waits any more. Writes no mailing."""
         if not ledger.run(sql.is_open, self.id):
             self._queue_delayable(
-                _("Finish %s", self.subject),
+                self.env._("Finish %s", self.subject),
                 priority=1,
                 identity_key=f"mass_mailing_queue.finish.{self.id}",
             )._job_finish().delay()
@@ -357,7 +357,7 @@ class MailingMailing(models.Model):
             or not (mailing.queue_planned or cancelled)
             or mailing._queue_has_open_traces()
         ):
-            return _("Not finished yet.")
+            return self.env._("Not finished yet.")
         mailing.write(
             {
                 "state": "done",
@@ -376,4 +376,4 @@ class MailingMailing(models.Model):
             mailing.failed,
             mailing.canceled,
         )
-        return _("Done.")
+        return self.env._("Done.")

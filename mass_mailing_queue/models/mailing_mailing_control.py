@@ -1,0 +1,274 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from markupsafe import Markup
+
+from odoo import fields, models
+
+from .. import sql
+from ..ledger import Ledger
+from .mailing_mailing import CONTENT_FIELDS
+
+#: Recipients cancelled by one statement: short row locks, however many there are.
+CANCEL_BATCH = 5_000
+
+
+class MailingMailing(models.Model):
+    """What people decide: pause, resume, cancel, retry, resolve what is in doubt.
+
+    Buttons check the user's rights, write the mailing and leave the rest to a
+    job. Each may be pressed twice, by two people at once: the second finds nothing
+    left to do.
+    """
+
+    _inherit = "mailing.mailing"
+
+    # ------------------------------------------------------------------
+    # Buttons
+    # ------------------------------------------------------------------
+
+    def action_queue_pause(self):
+        """Stop within one message per worker; nobody is lost."""
+        self.check_access("write")
+        for mailing in self._queue_under_way().filtered(lambda m: not m.queue_paused):
+            reason = self.env._("Paused by %s.", self.env.user.name)
+            mailing.write({"queue_paused": True, "queue_pause_reason": reason})
+        return True
+
+    def action_queue_resume(self):
+        """Go on with whoever still waits, held recipients included."""
+        self.check_access("write")
+        for mailing in self._queue_under_way():
+            mailing._queue_traces("outgoing", [("queue_held", "=", True)]).write(
+                {"queue_held": False}
+            )
+            mailing._queue_unpause()
+            mailing._queue_enqueue_plan()
+        return True
+
+    def action_queue_cancel(self):
+        """Cancel whoever still waits. The mailing ends as done, with the rest sent."""
+        self.check_access("write")
+        for mailing in self._queue_under_way():
+            mailing.write({"queue_cancelled": True, "queue_paused": False})
+            mailing._queue_delayable(
+                self.env._("Cancel %s", mailing.subject),
+                priority=1,
+                identity_key=f"mass_mailing_queue.cancel.{mailing.id}",
+            )._job_cancel().delay()
+            mailing._queue_wake_cron()
+        return True
+
+    def action_cancel(self):
+        """Cancel a mailing whose recipients are planned already, instead of hiding it.
+
+        Back in draft it would invite a second Send while its first recipients have
+        the email.
+        """
+        started = self.filtered(
+            lambda mailing: mailing.queue_managed
+            and (mailing.state == "sending" or mailing._queue_has_open_traces())
+        )
+        if started:
+            started.action_queue_cancel()
+        if rest := self - started:
+            return super(MailingMailing, rest).action_cancel()
+        return True
+
+    def action_retry_failed(self):
+        """Put failed recipients of a managed mailing back, on the traces they have.
+
+        Recipients in doubt are left out: they may have the email.
+        """
+        managed = self.filtered("queue_managed")
+        if managed:
+            managed.check_access("write")
+        for mailing in managed:
+            failed = mailing._queue_traces(
+                "error", [("failure_type", "!=", "queue_in_doubt")]
+            )
+            if failed:
+                failed._queue_put_back()
+                mailing._queue_continue()
+        if rest := self - managed:
+            return super(MailingMailing, rest).action_retry_failed()
+        return True
+
+    def action_queue_count_as_sent(self):
+        """Take all recipients in doubt to have the email."""
+        self.check_access("write")
+        return self._queue_in_doubt_traces().action_queue_count_as_sent()
+
+    def action_queue_send_again(self):
+        """Send to all recipients in doubt (perhaps once more)."""
+        self.check_access("write")
+        return self._queue_in_doubt_traces().action_queue_send_again()
+
+    def action_view_queue_in_doubt(self):
+        """Open the recipients in doubt, to decide about each."""
+        self.ensure_one()
+        action = self._action_view_traces_filtered("failed")
+        action["name"] = self.env._("In Doubt")
+        action["domain"] = [
+            ("mass_mailing_id", "=", self.id),
+            ("failure_type", "=", "queue_in_doubt"),
+        ]
+        return action
+
+    def action_view_queue_jobs(self):
+        """Open this mailing's jobs."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "queue_job.action_queue_job"
+        )
+        action["domain"] = [("mailing_id", "=", self.id)]
+        action["context"] = {}
+        return action
+
+    # ------------------------------------------------------------------
+    # Helpers
+    # ------------------------------------------------------------------
+
+    def _queue_under_way(self):
+        return self.filtered(
+            lambda mailing: mailing.queue_managed
+            and mailing.state in ("in_queue", "sending")
+        )
+
+    def _queue_traces(self, status, domain):
+        self.ensure_one()
+        return (
+            self.env["mailing.trace"]
+            .sudo()
+            .search(
+                [
+                    ("mass_mailing_id", "=", self.id),
+                    ("trace_status", "=", status),
+                    ("queue_planned", "=", True),
+                    *domain,
+                ]
+            )
+        )
+
+    def _queue_in_doubt_traces(self):
+        return self.env["mailing.trace"].search(
+            [
+                ("mass_mailing_id", "in", self.ids),
+                ("trace_status", "=", "error"),
+                ("failure_type", "=", "queue_in_doubt"),
+            ]
+        )
+
+    def _queue_continue(self):
+        """Send again what was put back, also on a mailing that was done."""
+        for mailing in self:
+            if mailing.state in ("done", "draft"):
+                mailing.write({"state": "sending"})
+            mailing._queue_unpause()
+            mailing._queue_enqueue_plan()
+
+    def write(self, vals):
+        """Say so when people would receive different versions of one mailing."""
+        changed = set(CONTENT_FIELDS).intersection(vals)
+        begun = self.browse()
+        if changed:
+            begun = self.filtered(
+                lambda mailing: mailing.queue_managed
+                and mailing.state != "done"
+                and mailing._queue_has_open_traces()
+            )
+            before = {mailing: self._queue_content(mailing) for mailing in begun}
+        result = super().write(vals)
+        for mailing in begun:
+            if self._queue_content(mailing) != before[mailing]:
+                mailing.message_post(
+                    body=self.env._(
+                        "The content was changed while the mailing is under way: "
+                        "%(sent)s recipients have the earlier version, those who "
+                        "still wait will receive the new one.",
+                        sent=mailing.sent,
+                    )
+                )
+        return result
+
+    def _queue_content(self, mailing):
+        return [mailing[name] for name in CONTENT_FIELDS]
+
+    # ------------------------------------------------------------------
+    # Control jobs
+    # ------------------------------------------------------------------
+
+    def _job_cancel(self):
+        """Cancel whoever still waits, then finish the mailing (job body)."""
+        mailing = self.exists()
+        if not mailing or not mailing.queue_cancelled:
+            return None
+        with Ledger(self.env) as ledger:
+            while ledger.run(sql.cancel_outgoing, mailing.id, CANCEL_BATCH):
+                continue
+            if mailing.state == "in_queue":
+                mailing.state = "sending"
+                mailing.flush_recordset()
+            mailing._queue_finish_if_settled(ledger)
+        return self.env._("Cancelled.")
+
+    def _queue_request_pause(self, kind, detail=""):
+        """Have the mailing paused by its control job. Writes no mailing.
+
+        :param str kind: ``account``, ``copy``, ``asleep`` or ``bug``
+        :param str detail: the server's words, or the exception's name
+        """
+        self.ensure_one()
+        self._queue_delayable(
+            self.env._("Pause %s", self.subject),
+            priority=1,
+            identity_key=f"mass_mailing_queue.pause.{self.id}",
+        )._job_pause(kind, detail).delay()
+
+    def _job_pause(self, kind, detail=""):
+        """Pause the mailing and tell its responsible why, once (job body)."""
+        mailing = self.exists()
+        if not mailing or mailing.state != "sending" or mailing.queue_paused:
+            return None
+        reasons = {
+            "account": self.env._(
+                "The mail server refuses to send: %s Repair it, then resume.", detail
+            ),
+            "copy": self.env._(
+                "This database is not the one that began this mailing: it may be a "
+                "copy or a restored backup. Resume only if the other one is gone; "
+                "recipients it has mailed since would be mailed again."
+            ),
+            "asleep": self.env._(
+                "This database was not running for more than a day in the middle of "
+                "this mailing. Resume if its recipients are still to get it."
+            ),
+            "bug": self.env._(
+                "A job of this mailing failed: %s See its jobs, then resume.", detail
+            ),
+        }
+        mailing.write({"queue_paused": True, "queue_pause_reason": reasons[kind]})
+        user = mailing.user_id or mailing.create_uid
+        mailing.message_post(
+            body=Markup("<p>%s</p>") % reasons[kind],
+            partner_ids=user.partner_id.ids,
+            subtype_xmlid="mail.mt_note",
+        )
+        mailing.activity_schedule(
+            "mail.mail_activity_data_todo",
+            date_deadline=fields.Date.context_today(mailing),
+            summary=self.env._("Mailing paused"),
+            note=reasons[kind],
+            user_id=user.id,
+        )
+        return reasons[kind]
+
+    def _job_on_fail(self, exc_name=None, exc_message=None, **_values):
+        """Pause a mailing one of whose jobs failed (called by queue_job).
+
+        A job fails only on a bug, and its recipients keep waiting. Were the others to
+        go on, the same bug would fail them one by one.
+        """
+        self.exists().filtered("queue_managed")._queue_request_pause(
+            "bug", exc_name or exc_message or ""
+        )
