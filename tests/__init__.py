@@ -1,0 +1,1 @@
+"""Whole-system suites: a real Odoo, a real PostgreSQL, a real SMTP server."""

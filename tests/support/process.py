@@ -1,0 +1,161 @@
+"""Processes that the suites start, and end by their id."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+STOP_SECONDS = 20
+TAIL_LINES = 40
+
+
+class ProcessFailure(AssertionError):
+    """A process did not start, or ended when it should not; its log's end is in it."""
+
+
+class WaitFailure(AssertionError):
+    """What a suite waited for did not come."""
+
+
+def wait_until(condition, seconds, what="the condition", interval=0.05):
+    """Wait until `condition()` is true and return its value.
+
+    :param seconds: how long at most
+    :param what: words for the message of the failure
+    :raises WaitFailure: it did not become true
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise WaitFailure(f"{what}: not within {seconds} s")
+        time.sleep(interval)
+
+
+def free_port():
+    """A port that nobody listens on now; asking for it again soon is the risk."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A child of this process with its output in a file.
+
+    :param name: what it is, for messages
+    :param command: program and arguments
+    :param log: file that its output is appended to
+    :param environ: its environment; by default ours
+    """
+
+    def __init__(self, name, command, log, environ=None, cwd=None, **options):
+        self.name = name
+        self.log = Path(log)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as stream:
+            self._popen = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=options.pop("stdin", subprocess.DEVNULL),
+                stdout=stream,
+                stderr=stream,
+                env=environ,
+                cwd=cwd,
+                # Ctrl-C in a terminal goes to the whole group: we stop them in order.
+                start_new_session=True,
+                **options,
+            )
+
+    @property
+    def pid(self):
+        return self._popen.pid
+
+    @property
+    def running(self):
+        return self._popen.poll() is None
+
+    def wait_for(self, condition, seconds):
+        """Wait until `condition()` holds while the process lives.
+
+        :raises ProcessFailure: it did not, or the process ended
+        """
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if not self.running:
+                raise self.failure(f"ended with {self._popen.returncode}")
+            if time.monotonic() > deadline:
+                raise self.failure(f"is not ready after {seconds} s")
+            time.sleep(0.02)
+
+    def join(self, seconds):
+        """Wait for its end and return its exit code.
+
+        :raises ProcessFailure: it does not end
+        """
+        try:
+            return self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise self.failure(f"goes on after {seconds} s") from None
+
+    def stop(self, seconds=STOP_SECONDS):
+        """End it and its children: asked first, then killed."""
+        family = self.family()
+        self._popen.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(seconds)
+        self._end(family)
+
+    def kill(self):
+        """Kill it and its children at once."""
+        family = self.family()
+        self._popen.kill()
+        self._end(family)
+
+    def family(self):
+        """Its children and theirs, as they are now."""
+        try:
+            return psutil.Process(self.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def tail(self, lines=TAIL_LINES):
+        """The end of its log."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def failure(self, what):
+        return ProcessFailure(f"{self.name} {what}; {self.log} ends:\n{self.tail()}")
+
+    def _end(self, family):
+        # psutil knows a process by its id and start: one that got the id of a child
+        # that ended meanwhile is not touched.
+        if self.running:
+            self._popen.kill()
+        for child in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(family, timeout=STOP_SECONDS)
+        self._popen.wait()
+
+
+def alive(pid):
+    """Whether there is a process `pid` that is not only a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def environ_without(*prefixes, **extra):
+    """Our environment without the variables that start so, and with the extra ones."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(prefixes)
+    }
+    return {**kept, **extra}

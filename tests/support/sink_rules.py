@@ -1,0 +1,119 @@
+"""What the sink answers: rules in a JSON file that it reads again when they change.
+
+A rule is chosen at one stage of an SMTP session by a pattern, and says what happens
+there. Where no rule matches, the sink accepts, as most servers do most of the time.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+STAGES = ("connect", "auth", "mail", "rcpt", "data", "end")
+ACTIONS = ("reply", "drop", "hang", "accept-drop", "accept-hang")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """One scripted answer.
+
+    :param stage: `connect` (instead of the greeting), `auth`, `mail` (matches the
+        sender), `rcpt`, `data` (before 354) or `end` (after the final dot); the last
+        two match any recipient of the message, the first two match an empty string
+    :param match: regular expression, searched for
+    :param reply: the line to answer with; empty for the usual answer
+    :param action: `reply`; `drop` closes the connection without a word and `hang`
+        keeps it open without one, neither accepting; at stage `end`, `accept-drop` and
+        `accept-hang` do so with the message accepted and in the ledger
+    :param delay: seconds to wait first
+    :param reply_delay: at stage `end`, seconds between accepting the message and
+        saying so: what is cut off here was delivered without its sender knowing
+    :param times: how often it applies before it is spent; 0 for ever
+    :param each: count `times` for each matched text apart, so that `times=1` at `rcpt`
+        is a grey list
+    """
+
+    stage: str
+    match: str = ""
+    reply: str = ""
+    action: str = "reply"
+    delay: float = 0.0
+    reply_delay: float = 0.0
+    times: int = 0
+    each: bool = False
+
+    def __post_init__(self):
+        if self.stage not in STAGES:
+            raise ValueError(f"stage {self.stage!r} is not one of {STAGES}")
+        if self.action not in ACTIONS:
+            raise ValueError(f"action {self.action!r} is not one of {ACTIONS}")
+        if self.action.startswith("accept-") and self.stage != "end":
+            raise ValueError("a message can be accepted at stage end only")
+        if self.reply and not re.match(r"[2-5]\d\d[ -]", self.reply):
+            raise ValueError(f"reply {self.reply!r} does not start with a code")
+        re.compile(self.match)
+
+    @property
+    def accepts(self):
+        """Whether a message that gets to the end under this rule is delivered."""
+        if self.action == "reply":
+            return not self.reply or self.reply.startswith("2")
+        return self.action.startswith("accept-")
+
+
+class RuleBook:
+    """The rules in force, reread whenever their file is another one.
+
+    The file is replaced, never written in place, so one `stat` per decision is enough
+    to follow it and the decision after `write` returned already obeys.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._version = None
+        self._rules = []
+        self._uses = Counter()
+
+    @staticmethod
+    def write(path, rules):
+        """Put `rules` in force; counts of the previous ones are forgotten."""
+        partial = Path(f"{path}.new")
+        partial.write_text(json.dumps([dataclasses.asdict(rule) for rule in rules]))
+        os.replace(partial, path)
+
+    def decide(self, stage, texts=("",)):
+        """The first rule of `stage` that matches one of `texts`, or None."""
+        self._follow()
+        for number, rule in enumerate(self._rules):
+            if rule.stage != stage:
+                continue
+            for text in texts:
+                if re.search(rule.match, text) and self._use(number, rule, text):
+                    return rule
+        return None
+
+    def _use(self, number, rule, text):
+        """Take one of the rule's uses; returns whether there was one left."""
+        if not rule.times:
+            return True
+        key = (number, text if rule.each else None)
+        if self._uses[key] >= rule.times:
+            return False
+        self._uses[key] += 1
+        return True
+
+    def _follow(self):
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            version = None
+        else:
+            version = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if version == self._version:
+            return
+        self._version = version
+        self._uses.clear()
+        stored = json.loads(self.path.read_text()) if version else []
+        self._rules = [Rule(**values) for values in stored]
