@@ -168,7 +168,19 @@ class MailingMailing(models.Model):
             mailing._queue_enqueue_plan()
 
     def write(self, vals):
-        """Say so when people would receive different versions of one mailing."""
+        """Say so when people would receive different versions of one mailing.
+
+        And keep upstream's composing from declaring the mailing done: that is the
+        finalizer's to say, and no worker writes the mailing.
+        """
+        if "mass_mailing_queue_traces" in self.env.context:
+            vals = {
+                name: value
+                for name, value in vals.items()
+                if name not in ("state", "sent_date", "kpi_mail_required")
+            }
+            if not vals:
+                return True
         changed = set(CONTENT_FIELDS).intersection(vals)
         begun = self.browse()
         if changed:
