@@ -58,8 +58,9 @@ class MailingMailing(models.Model):
         limit = config["limit_time_real"] if limit < 0 else limit
         deadline = time.monotonic() + (limit / 3 if limit > 0 else 60)
         sql.requeue_dead_jobs(self.env.cr)
-        self.env.cr.commit()
         while time.monotonic() < deadline:
+            # Each look needs a snapshot of its own to see what the last job made.
+            self.env.cr.commit()
             uuids = sql.next_jobs(self.env.cr, limit=1)
             if not uuids:
                 break
