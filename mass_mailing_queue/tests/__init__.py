@@ -1,0 +1,6 @@
+from . import test_control
+from . import test_deliver
+from . import test_hooks
+from . import test_modules
+from . import test_plan
+from . import test_queue_job

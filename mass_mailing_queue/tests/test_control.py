@@ -1,0 +1,188 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+
+from .. import sql
+from .common import QueueCase
+
+
+@tagged("-at_install", "post_install")
+class TestControl(QueueCase):
+    """C7 and C5: what people decide, and what the reconciler repairs."""
+
+    def setUp(self):
+        super().setUp()
+        self.contacts = self._contacts("a@example.com", "b@example.com")
+        self.mailing = self._mailing()
+        self.mailing.action_launch()
+        self._perform(self._jobs("_job_plan"))
+        self.first, self.second = self._traces(self.mailing)
+
+    def _reconcile(self):
+        self.env["mailing.mailing"]._cron_queue_reconcile()
+        self.env.invalidate_all()
+
+    def test_pause_and_resume_as_a_marketer(self):
+        mailing = self.mailing.with_user(self.user)
+        mailing.action_queue_pause()
+        mailing.action_queue_pause()
+        self._run_jobs()
+        self.assertFalse(self.sent)
+        self.assertEqual(mailing.state, "sending")
+        mailing.action_queue_resume()
+        mailing.action_queue_resume()
+        self._run_jobs()
+        self.assertEqual(sorted(self.sent), ["a@example.com", "b@example.com"])
+        self.assertEqual(mailing.state, "done")
+
+    def test_h14_cancel_stops_what_waits_and_ends_done(self):
+        """H14: natively Cancel hides the mailing and its mails still leave."""
+        self._perform(self._jobs("_job_send")[0])
+        self.mailing.action_cancel()
+        self.mailing.action_queue_cancel()
+        self._run_jobs()
+        self.assertEqual(self.sent, ["a@example.com"])
+        self.assertEqual(self.second.trace_status, "cancel")
+        self.assertEqual(self.mailing.state, "done")
+
+    def test_cancel_before_planning_returns_to_draft(self):
+        mailing = self._mailing()
+        mailing.action_launch()
+        mailing.action_cancel()
+        self.assertEqual(mailing.state, "draft")
+        self._perform(
+            self._jobs("_job_plan").filtered(lambda job: job.mailing_id == mailing.id)
+        )
+        self.assertFalse(self._traces(mailing))
+
+    def test_retry_failed_reuses_the_trace(self):
+        self.replies["a@example.com"] = ValueError("cannot be encoded")
+        self._run_jobs()
+        self.assertEqual(self.first.trace_status, "error")
+        self.replies.clear()
+        self.mailing.with_user(self.user).action_retry_failed()
+        self.mailing.with_user(self.user).action_retry_failed()
+        self._run_jobs()
+        self.assertEqual(sorted(self.sent), ["a@example.com", "b@example.com"])
+        self.assertEqual(len(self._traces(self.mailing)), 2)
+        self.assertEqual(self.mailing.state, "done")
+
+    def test_draft_then_send_again_resumes(self):
+        """The documented way: state back to draft, then action_send_mail()."""
+        self._perform(self._jobs("_job_send")[0])
+        self.mailing.write({"state": "draft"})
+        self._run_jobs()
+        self.assertEqual(self.sent, ["a@example.com"])
+        self.mailing.action_send_mail_async()
+        self._run_jobs()
+        self.assertEqual(self.sent, ["a@example.com", "b@example.com"])
+        self.assertEqual(self.mailing.state, "done")
+
+    def test_single_sends_go_through_the_claim(self):
+        """trace._send(), mailing._send_one() and mailing._send() send once."""
+        self.assertEqual(self.first._send(), 1)
+        self.assertEqual(self.mailing._send_one(self.first.id), 1)
+        self.assertEqual(self.mailing._send(self.contacts.ids), 2)
+        late = self._contacts("c@example.com")
+        self.assertEqual(self.mailing._send(late.ids), 1)
+        self._run_jobs()
+        self.assertEqual(
+            self.sent, ["a@example.com", "b@example.com", "c@example.com"]
+        )
+
+    def test_in_doubt_is_resolved_by_a_person(self):
+        (self.first + self.second).write(
+            {
+                "trace_status": "error",
+                "failure_type": "queue_in_doubt",
+                "queue_claim_token": 5,
+            }
+        )
+        traces = (self.first + self.second).with_user(self.user)
+        traces[0].action_queue_count_as_sent()
+        traces[0].action_queue_count_as_sent()
+        self.assertEqual(self.first.trace_status, "sent")
+        traces[1].action_queue_send_again()
+        traces[1].action_queue_send_again()
+        self._run_jobs()
+        self.assertEqual(self.sent, ["b@example.com"])
+        self.assertEqual(self.mailing.state, "done")
+
+    def test_others_may_not(self):
+        stranger = new_test_user(self.env, "stranger", groups="base.group_user")
+        mailing = self.mailing.with_user(stranger)
+        for action in (
+            "action_queue_pause",
+            "action_queue_resume",
+            "action_queue_cancel",
+            "action_retry_failed",
+            "action_queue_count_as_sent",
+            "action_queue_send_again",
+        ):
+            with self.subTest(action=action), self.assertRaises(AccessError):
+                getattr(mailing, action)()
+
+    def test_changed_content_is_said(self):
+        self._perform(self._jobs("_job_send")[0])
+        self.mailing.subject = "Other news"
+        self.assertIn("1 recipients have the earlier", self.mailing.message_ids[0].body)
+
+    def test_reconciler_gives_orphans_a_job(self):
+        self._jobs("_job_send").unlink()
+        self._reconcile()
+        self._run_jobs()
+        self.assertEqual(len(self.sent), 2)
+        self.assertEqual(self.mailing.state, "done")
+
+    def test_reconciler_doubts_dead_claims_only(self):
+        self.env.flush_all()
+        sql.claim(self.cr, self.first.id, 11, "node:1", "<id>", [])
+        self.env.invalidate_all()
+        self._reconcile()
+        self.assertEqual(self.first.trace_status, "process", "too young to judge")
+        self.first.queue_claimed_at = "2020-01-01"
+        self._reconcile()
+        self.assertEqual(self.first.trace_status, "error")
+        self.assertEqual(self.first.failure_type, "queue_in_doubt")
+
+    def test_reconciler_settles_mails_and_finishes(self):
+        self.mailing._queue_compose_chunk((self.first + self.second).ids)
+        mails = (self.first + self.second).mail_mail_id
+        (self.first + self.second).write(
+            {"trace_status": "sent", "sent_datetime": "2020-01-01"}
+        )
+        self.env.flush_all()
+        self.cr.execute(
+            "UPDATE mail_message SET create_date = '2020-01-01' WHERE id = ANY(%s)",
+            [mails.mail_message_id.ids],
+        )
+        self._jobs().unlink()
+        self._reconcile()
+        self.assertFalse(mails.exists())
+        self._run_jobs()
+        self.assertEqual(self.mailing.state, "done")
+        self.assertFalse(self.sent)
+
+    def test_reconciler_takes_up_a_stopped_plan(self):
+        mailing = self._mailing()
+        mailing.action_launch()
+        self._jobs("_job_plan").unlink()
+        self._reconcile()
+        self.assertEqual(
+            self._jobs("_job_plan").mapped("mailing_id"), mailing.ids
+        )
+
+    def test_reconciler_cancels_idle_jobs(self):
+        jobs = self._jobs("_job_send")
+        jobs.eta = "2099-01-01"
+        (self.first + self.second).write({"trace_status": "cancel"})
+        self._reconcile()
+        self.assertEqual(set(jobs.mapped("state")), {"cancelled"})
+
+    def test_failed_job_pauses_the_mailing(self):
+        self.mailing._job_on_fail(exc_name="builtins.KeyError")
+        self._perform(self._jobs("_job_pause"))
+        self.assertTrue(self.mailing.queue_paused)
+        self.assertIn("KeyError", self.mailing.queue_pause_reason)

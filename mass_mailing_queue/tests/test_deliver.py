@@ -1,0 +1,310 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import smtplib
+
+from odoo.tests import tagged
+
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from .. import sql
+from ..models import mailing_mailing_deliver
+from .common import QueueCase
+
+
+def wrapped(error):
+    """Return what ``send_email`` raises for an SMTP error."""
+    failure = MailDeliveryException("Mail Delivery Failed")
+    failure.__context__ = error
+    return failure
+
+
+def refused(address, code, text):
+    return wrapped(smtplib.SMTPRecipientsRefused({address: (code, text)}))
+
+
+@tagged("-at_install", "post_install")
+class TestDeliver(QueueCase):
+    """C3 to C6: claims, outcomes and what each reply sets off."""
+
+    def setUp(self):
+        super().setUp()
+        self.contacts = self._contacts("a@example.com", "b@example.com")
+        self.mailing = self._mailing()
+        self.mailing.action_launch()
+        self._perform(self._jobs("_job_plan"))
+        self.first, self.second = self._traces(self.mailing)
+
+    def _postponed(self, job):
+        """Run a job that must postpone itself, keep what it wrote, return why.
+
+        ``assertRaises`` would roll back what the ledger has committed in real life.
+        """
+        try:
+            self._perform(job)
+        except RetryableJobError as postponed:
+            self.env.flush_all()
+            self.env.invalidate_all()
+            self.assertTrue(postponed.ignore_retry, "no attempt of the job is spent")
+            self.assertGreater(postponed.seconds, 0)
+            return postponed
+        return self.fail("The job was not postponed")
+
+    def test_mailing_is_done_when_the_last_recipient_is(self):
+        """H13: done means sent, and the KPI mail is asked for once."""
+        first, second = self._jobs("_job_send")
+        self._perform(first)
+        self.assertEqual(self.mailing.state, "sending")
+        self.assertFalse(self.mailing.sent_date)
+        self._perform(second)
+        self.assertEqual(self.mailing.state, "sending")
+        self._run_jobs()
+        self.assertEqual(self.mailing.state, "done")
+        self.assertTrue(self.mailing.kpi_mail_required)
+        self.assertEqual(self.sent, ["a@example.com", "b@example.com"])
+
+    def test_sent_trace_looks_like_upstreams(self):
+        self._run_jobs()
+        self.assertEqual(self.first.trace_status, "sent")
+        self.assertTrue(self.first.sent_datetime)
+        self.assertTrue(self.first.message_id)
+        self.assertTrue(self.first.mail_mail_id_int)
+        self.assertEqual(self.first.queue_attempts, 1)
+        self.assertFalse(self.first.mail_mail_id, "sent mails are deleted")
+
+    def test_h4_composing_never_sends(self):
+        """H4: small batches are not sent inside the composing transaction."""
+        routes = self.mailing._queue_compose_chunk(self.first.ids)
+        self.assertEqual(len(routes[0].parcels), 1)
+        self.assertFalse(self.sent)
+
+    def test_h28_native_senders_leave_our_mails_alone(self):
+        """H28: the mail queue, Send Now and Retry would send them a second time."""
+        self.mailing._queue_compose_chunk((self.first + self.second).ids)
+        mails = (self.first + self.second).mail_mail_id
+        self.assertEqual(mails.mapped("state"), ["outgoing", "outgoing"])
+        self.env["mail.mail"].process_email_queue()
+        self.env["mail.mail"].process_email_queue(email_ids=mails.ids)
+        mails.send()
+        mails._send()
+        mails.state = "exception"
+        mails.action_retry()
+        self.assertEqual(mails.mapped("state"), ["exception", "exception"])
+        self.assertFalse(self.sent)
+
+    def test_claim_is_won_once(self):
+        """H1: the second of two workers gets nothing."""
+        args = (self.first.id, 11, "node:1", "<id>", [])
+        self.env.flush_all()
+        self.assertEqual(sql.claim(self.cr, *args), "process")
+        self.assertIsNone(sql.claim(self.cr, *args))
+
+    def test_late_exclusions_cancel(self):
+        """Who opts out or is blacklisted after planning is not mailed."""
+        self.env["mail.blacklist"]._add("a@example.com")
+        self.contacts[1].subscription_ids.opt_out = True
+        self._run_jobs()
+        self.assertFalse(self.sent)
+        self.assertEqual(
+            self._statuses(self.mailing),
+            [
+                ("a@example.com", "cancel", "mail_bl"),
+                ("b@example.com", "cancel", "mail_optout"),
+            ],
+        )
+        self.assertEqual(self.mailing.state, "done")
+
+    def test_claim_looks_at_exclusions_itself(self):
+        """Also those that arrive between composing and the claim."""
+        self.env["mail.blacklist"]._add("a@example.com")
+        self.contacts[1].subscription_ids.opt_out = True
+        self.env.flush_all()
+        claim = (11, "node:1", "<id>", self.list.ids)
+        self.assertEqual(sql.claim(self.cr, self.first.id, *claim), "cancel")
+        self.assertEqual(sql.claim(self.cr, self.second.id, *claim), "cancel")
+        self.env.invalidate_all()
+        self.assertEqual(self.first.failure_type, "mail_bl")
+        self.assertEqual(self.second.failure_type, "mail_optout")
+
+    def test_h2_record_keeps_what_the_recipient_did(self):
+        """H2, H12: a bounce or open during delivery is not overwritten."""
+        self.env.flush_all()
+        values = {
+            "failure_type": None,
+            "failure_reason": None,
+            "queue_smtp_code": None,
+            "queue_smtp_status": None,
+            "attempt": 1,
+            "delay": None,
+        }
+        sql.claim(self.cr, self.first.id, 11, "node:1", "<id>", [])
+        self.env.invalidate_all()
+        self.first.set_bounced()
+        self.env.flush_all()
+        self.assertTrue(sql.record(self.cr, self.first.id, 11, "sent", values))
+        self.assertFalse(sql.record(self.cr, self.first.id, 12, "error", values))
+        self.env.invalidate_all()
+        self.assertEqual(self.first.trace_status, "bounce")
+        self.assertTrue(self.first.sent_datetime)
+
+    def test_permanent_refusal_fails_that_recipient(self):
+        self.replies["a@example.com"] = refused("a@example.com", 550, b"5.1.1 unknown")
+        self._run_jobs()
+        self.assertEqual(self.sent, ["b@example.com"])
+        self.assertEqual(self.first.trace_status, "error")
+        self.assertEqual(self.first.queue_smtp_code, 550)
+        self.assertEqual(self.first.queue_smtp_status, "5.1.1")
+        self.assertIn("unknown", self.first.failure_reason)
+        self.assertEqual(self.mailing.state, "done")
+
+    def test_temporary_refusal_is_tried_again_and_then_fails(self):
+        self.replies["a@example.com"] = refused("a@example.com", 450, b"4.2.0 later")
+        job = self._jobs("_job_send")[0]
+        self.assertAlmostEqual(self._postponed(job).seconds, 300, delta=5)
+        self.assertEqual(self.first.trace_status, "outgoing")
+        self.assertEqual(self.first.queue_attempts, 1)
+        for _attempt in range(4):
+            self.first.queue_next_attempt = False
+            self.env.flush_all()
+            if self.first.queue_attempts < 4:
+                self._postponed(job)
+            else:
+                self._perform(job)
+        self.assertEqual(self.first.trace_status, "error")
+        self.assertEqual(self.first.queue_attempts, 5)
+
+    def test_h9_outage_costs_no_recipient(self):
+        """H9: an unreachable server fails nobody; everybody waits for it."""
+        gone = ConnectionRefusedError("refused")
+        self.replies["a@example.com"] = self.replies["b@example.com"] = gone
+        for job in self._jobs("_job_send"):
+            self._postponed(job)
+        traces = self.first + self.second
+        self.assertEqual(traces.mapped("trace_status"), ["outgoing", "outgoing"])
+        self.assertEqual(traces.mapped("queue_attempts"), [0, 0])
+
+    def test_outage_of_a_day_pauses(self):
+        self.replies["a@example.com"] = ConnectionRefusedError("refused")
+        job = self._jobs("_job_send")[0]
+        self._postponed(job)
+        self.cr.execute(
+            "UPDATE mailing_queue_outage SET since = since - interval '25 hours', "
+            "retry_at = now() AT TIME ZONE 'utc'"
+        )
+        self._perform(job)
+        self._perform(self._jobs("_job_pause"))
+        self.assertTrue(self.mailing.queue_paused)
+        self.assertEqual(self.first.trace_status, "outgoing")
+
+    def test_broken_account_pauses_and_tells_once(self):
+        """One failed mailing notifies people once, not once per job."""
+        broken = wrapped(smtplib.SMTPSenderRefused(553, b"5.7.1 not yours", "me"))
+        self.replies["a@example.com"] = self.replies["b@example.com"] = broken
+        first, second = self._jobs("_job_send")
+        self._perform(first)
+        self._perform(second)
+        for job in self._jobs("_job_pause"):
+            self._perform(job)
+        self.assertTrue(self.mailing.queue_paused)
+        self.assertIn("not yours", self.mailing.queue_pause_reason)
+        self.assertEqual(len(self.mailing.activity_ids), 1)
+        self.assertEqual(self.first.trace_status, "outgoing")
+
+    def test_lost_answer_is_in_doubt_and_stays(self):
+        """H8, H11: nobody is mailed again by itself."""
+
+        def lost(_address):
+            self.session.awaiting_reply = True
+            return smtplib.SMTPServerDisconnected("lost")
+
+        opened = mailing_mailing_deliver.MailingMailing._queue_open_session
+
+        def remember(mailing, ledger, route):
+            self.session = opened(mailing, ledger, route)
+            return self.session
+
+        self.patch(
+            mailing_mailing_deliver.MailingMailing, "_queue_open_session", remember
+        )
+        self.replies["a@example.com"] = lost
+        self._run_jobs()
+        self.assertEqual(self.first.trace_status, "error")
+        self.assertEqual(self.first.failure_type, "queue_in_doubt")
+        self.assertEqual(self.sent, ["b@example.com"])
+        del self.replies["a@example.com"]
+        self.mailing.action_retry_failed()
+        self._run_jobs()
+        self.assertEqual(self.sent, ["b@example.com"])
+
+    def test_recipient_deleted_while_queued(self):
+        self.contacts[0].unlink()
+        self._run_jobs()
+        self.assertEqual(self.first.trace_status, "error")
+        self.assertIn("deleted", self.first.failure_reason)
+        self.assertEqual(self.sent, ["b@example.com"])
+
+    def test_mailing_deleted_while_sending(self):
+        jobs = self._jobs("_job_send")
+        self.mailing.unlink()
+        self._perform(jobs[0])
+        self.assertFalse(self.sent)
+
+    def test_placeholder_that_breaks_for_one(self):
+        self.mailing.body_html = (
+            '<p><t t-out="1 / len(object.name) and object.name"/></p>'
+        )
+        self.contacts[0].name = False
+        self._run_jobs()
+        self.assertEqual(self.first.trace_status, "error")
+        self.assertTrue(self.first.failure_reason)
+        self.assertEqual(self.sent, ["b@example.com"])
+
+    def test_query_budget(self):
+        """At most 12 statements per email at ten recipients a job."""
+        self._contacts(*[f"q{number}@example.com" for number in range(20)])
+        self.env["ir.config_parameter"].set_param("mass_mailing_queue.job_size", "10")
+        mailing = self._mailing()
+        mailing.action_launch()
+        self._perform(self._jobs("_job_plan"))
+        warm, measured = self._jobs("_job_send").filtered(
+            lambda job: job.mailing_id == mailing.id
+        )[:2]
+        self._perform(warm)
+        before = self.cr.sql_log_count
+        trace_ids = measured.args[0]
+        mailing._job_send(trace_ids)
+        per_email = (self.cr.sql_log_count - before) / len(trace_ids)
+        self.assertLessEqual(per_email, 12)
+
+    def test_h15_test_mailings_are_native(self):
+        """H15: the Test wizard's mails have no trace and no job."""
+        before = len(self._jobs())
+        self.env["mailing.mailing.test"].create(
+            {"email_to": "me@example.org", "mass_mailing_id": self.mailing.id}
+        ).send_mail_test()
+        self.assertEqual(len(self._jobs()), before)
+        mails = self.env["mail.mail"].search([("mailing_id", "=", self.mailing.id)])
+        self.assertTrue(mails)
+        self.assertFalse(mails.filtered("queue_managed"))
+
+    def test_copy_of_a_database_does_not_send(self):
+        self.env["ir.config_parameter"].set_param("database.uuid", "another")
+        self.env.flush_all()
+        self._perform(self._jobs("_job_send")[0])
+        self._perform(self._jobs("_job_pause"))
+        self.assertFalse(self.sent)
+        self.assertTrue(self.mailing.queue_paused)
+        self.mailing.action_queue_resume()
+        self._run_jobs()
+        self.assertEqual(len(self.sent), 2)
+
+    def test_database_that_slept_does_not_go_on(self):
+        self.env.flush_all()
+        self.cr.execute(
+            "UPDATE mailing_queue_guard SET last_seen = last_seen - interval '2 days'"
+        )
+        self.env["mailing.mailing"]._cron_queue_reconcile()
+        self.assertTrue(self.mailing.queue_paused)
+        self._perform(self._jobs("_job_send")[0])
+        self.assertFalse(self.sent)

@@ -1,0 +1,186 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from unittest.mock import patch
+
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
+
+from .. import sql
+from .common import QueueCase
+
+
+@tagged("-at_install", "post_install")
+class TestPlan(QueueCase):
+    """C1, C9: every recipient gets one trace and one job, slice by slice."""
+
+    def _plan(self, mailing):
+        mailing.action_launch()
+        self._perform(self._jobs("_job_plan"))
+
+    def test_send_plans_one_trace_and_job_per_recipient(self):
+        contacts = self._contacts("a@example.com", "b@example.com")
+        mailing = self._mailing()
+        self._plan(mailing)
+        self.assertEqual(mailing.state, "sending")
+        self.assertEqual(self._traces(mailing).mapped("res_id"), contacts.ids)
+        self.assertEqual(len(self._jobs("_job_send")), 2)
+        self.assertEqual(
+            set(self._jobs("_job_send").mapped("uuid")),
+            set(self._traces(mailing).mapped("queue_job_uuid")),
+        )
+        self.assertEqual(self._jobs("_job_send")[0].channel, "root.mail")
+
+    def test_exclusions_are_upstreams(self):
+        """Blacklist, opt-out, duplicate, invalid and missing, as natively."""
+        contacts = self._contacts(
+            "a@example.com",
+            "A@EXAMPLE.com",
+            "black@example.com",
+            "out@example.com",
+            "nonsense",
+            False,
+        )
+        self.env["mail.blacklist"]._add("black@example.com")
+        contacts[3].subscription_ids.opt_out = True
+        mailing = self._mailing()
+        self._plan(mailing)
+        self.assertEqual(
+            self._statuses(mailing),
+            [
+                ("a@example.com", "outgoing", False),
+                ("a@example.com", "cancel", "mail_dup"),
+                ("black@example.com", "cancel", "mail_bl"),
+                ("out@example.com", "cancel", "mail_optout"),
+                ("nonsense", "cancel", "mail_email_invalid"),
+                ("", "cancel", "mail_email_missing"),
+            ],
+        )
+
+    def test_opt_in_elsewhere_outweighs_opt_out(self):
+        other = self.env["mailing.list"].create({"name": "Other"})
+        first = self._contacts("a@example.com")
+        self._contacts("a@example.com", lists=other)
+        first.subscription_ids.opt_out = True
+        mailing = self._mailing(contact_list_ids=[(6, 0, (self.list + other).ids)])
+        self._plan(mailing)
+        self.assertEqual(self._traces(mailing)[0].trace_status, "outgoing")
+
+    def test_h6_duplicates_across_slices(self):
+        """H6, H29: an address is mailed once, to its first record by id."""
+        self._contacts(*[f"c{number}@example.com" for number in range(4)])
+        self._contacts("c0@example.com", "c3@example.com")
+        mailing = self._mailing()
+        with self._slice_size(2):
+            self._plan(mailing)
+        self.assertEqual(
+            [status for _email, status, _type in self._statuses(mailing)],
+            ["outgoing"] * 4 + ["cancel"] * 2,
+        )
+
+    def _run_scheduled_action(self):
+        with self.enter_registry_test_mode():
+            self.env.ref(
+                "mass_mailing.ir_cron_mass_mailing_queue"
+            ).method_direct_trigger()
+        self.env.invalidate_all()
+
+    def _slice_size(self, size):
+        return patch("odoo.addons.mass_mailing_queue.slicing.SLICE_SIZE", size)
+
+    def test_interrupted_plan_goes_on_where_it_stopped(self):
+        self._contacts(*[f"c{number}@example.com" for number in range(5)])
+        mailing = self._mailing()
+        mailing.action_launch()
+        with self._slice_size(2):
+            self.assertTrue(mailing._queue_plan_slice())
+            self.assertEqual(len(self._traces(mailing)), 2)
+            self._perform(self._jobs("_job_plan"))
+        self.assertEqual(len(self._traces(mailing)), 5)
+        self.assertEqual(len(self._jobs("_job_send")), 5)
+
+    def test_no_second_plan_of_a_recipient(self):
+        contact = self._contacts("a@example.com")
+        mailing = self._mailing()
+        self._plan(mailing)
+        with self.assertRaisesRegex(Exception, "queue_plan_uniq"), self.cr.savepoint():
+            mailing._queue_plan_traces(contact.ids)
+
+    def test_h5_empty_list_sends_to_nobody(self):
+        """H5: natively an empty slice sends to everybody."""
+        self._contacts("a@example.com")
+        mailing = self._mailing()
+        mailing.action_send_mail(res_ids=[])
+        self.assertFalse(self._jobs())
+        self.assertFalse(self._traces(mailing))
+
+    def test_h7_ab_sample_is_drawn_once(self):
+        """H7: resuming an A/B test mails nobody outside its sample."""
+        self._contacts(*[f"c{number}@example.com" for number in range(20)])
+        mailing = self._mailing(ab_testing_enabled=True, ab_testing_pc=25)
+        self._plan(mailing)
+        self.assertEqual(len(self._traces(mailing)), 5)
+        mailing.write({"state": "draft"})
+        mailing.action_send_mail()
+        self._run_jobs()
+        self.assertEqual(len(self._traces(mailing)), 5)
+        self.assertEqual(len(self.sent), 5)
+
+    def test_large_audience_gets_larger_jobs(self):
+        self._contacts(*[f"c{number}@example.com" for number in range(12)])
+        self.env["ir.config_parameter"].set_param("mass_mailing_queue.job_size", "5")
+        mailing = self._mailing()
+        self._plan(mailing)
+        sizes = [len(job.args[0]) for job in self._jobs("_job_send")]
+        self.assertEqual(sizes, [5, 5, 2])
+
+    def test_pressing_send_twice_plans_once(self):
+        self._contacts("a@example.com", "b@example.com")
+        mailing = self._mailing()
+        mailing.action_launch()
+        mailing.action_launch()
+        self._run_jobs()
+        self.assertEqual(sorted(self.sent), ["a@example.com", "b@example.com"])
+
+    def test_bad_input_is_refused_in_words(self):
+        mailing = self._mailing()
+        with self.assertRaisesRegex(UserError, "Nobody would receive"):
+            mailing.action_launch()
+        self._contacts("a@example.com")
+        for values, words in (
+            ({"subject": " "}, "a subject"),
+            ({"body_html": False}, "is empty"),
+            ({"body_html": '<p><t t-out="object.nothing"/></p>'}, "placeholder"),
+            ({"subject": "{{ object.nothing }}"}, "placeholder"),
+        ):
+            with self.assertRaisesRegex(UserError, words):
+                self._mailing(**values).action_launch()
+
+    def test_switched_off_is_native(self):
+        self.env["ir.config_parameter"].set_param("mass_mailing_queue.enabled", "False")
+        self._contacts("a@example.com")
+        mailing = self._mailing()
+        mailing.action_launch()
+        self.assertFalse(mailing.queue_managed)
+        self.assertFalse(self._jobs())
+        self._run_scheduled_action()
+        self.assertEqual(mailing.state, "done")
+
+    def test_scheduled_action_starts_what_is_due(self):
+        self._contacts("a@example.com")
+        mailing = self._mailing()
+        mailing.write({"state": "in_queue"})
+        self._run_scheduled_action()
+        self.assertTrue(mailing.queue_managed)
+        self._run_jobs()
+        self.assertEqual((mailing.state, self.sent), ("done", ["a@example.com"]))
+
+    def test_runner_lock_is_looked_up_where_the_runner_takes_it(self):
+        self.assertFalse(sql.runner_leads(self.cr))
+        self.cr.execute("SELECT pg_advisory_xact_lock(%s)", [sql.RUNNER_LOCK])
+        self.assertTrue(sql.runner_leads(self.cr))
+
+    def test_runner_lock_is_queue_jobs(self):
+        self.assertEqual(sql.RUNNER_LOCK, PG_ADVISORY_LOCK_ID)
