@@ -316,7 +316,10 @@ class MailingMailing(models.Model):
         reply = failure or self._queue_transmit(session, route, messages)
         self._queue_record(ledger, parcel, token, reply)
         session.last_used = time.monotonic()
-        session.delivered += reply.verdict is Verdict.SENT
+        if reply.verdict is Verdict.SENT:
+            if not session.delivered:
+                ledger.run(sql.outage_end, route.mail_server_id or 0)
+            session.delivered += 1
         return reply
 
     def _queue_build(self, route, parcel):
@@ -507,7 +510,6 @@ class MailingMailing(models.Model):
                 reply = Reply(Verdict.BROKEN, text=str(error))
             self._queue_heed(ledger, route, reply)
             raise
-        ledger.run(sql.outage_end, server_ref)
         return smtp.Session(connection)
 
     def _queue_heed(self, ledger, route, reply):

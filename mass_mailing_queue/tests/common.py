@@ -8,6 +8,9 @@ from odoo.tests import TransactionCase, new_test_user
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 from odoo.addons.queue_job.job import Job
 
+from ..models import mailing_mailing_deliver
+from ..smtp import SessionPool
+
 
 class QueueCase(TransactionCase):
     """A mailing to a list of contacts; jobs are run here, in the order they wait."""
@@ -28,6 +31,8 @@ class QueueCase(TransactionCase):
 
     def setUp(self):
         super().setUp()
+        # No session of another test.
+        self.startPatcher(patch.object(mailing_mailing_deliver, "SESSIONS", SessionPool()))
         self.sent = []
         self.replies = {}
         self.startPatcher(
