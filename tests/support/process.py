@@ -76,6 +76,10 @@ class Process:
         return self._popen.pid
 
     @property
+    def stdin(self):
+        return self._popen.stdin
+
+    @property
     def running(self):
         return self._popen.poll() is None
 
@@ -104,24 +108,35 @@ class Process:
 
     def stop(self, seconds=STOP_SECONDS):
         """End it and its children: asked first, then killed."""
-        family = self.family()
         self._popen.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(seconds)
-        self._end(family)
+        self.kill()
 
     def kill(self):
         """Kill it and its children at once."""
-        family = self.family()
         self._popen.kill()
-        self._end(family)
+        # One that is forked while we look is seen the next time.
+        while family := self.family():
+            for child in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            psutil.wait_procs(family, timeout=1)
+        self._popen.wait()
 
     def family(self):
-        """Its children and theirs, as they are now."""
-        try:
-            return psutil.Process(self.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
+        """Its children and theirs, as they are now.
+
+        They are known by their session, which they keep when their parent is gone.
+        """
+        found = []
+        for pid in psutil.pids():
+            with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+                if pid != self.pid and os.getsid(pid) == self.pid:
+                    process = psutil.Process(pid)
+                    if process.status() != psutil.STATUS_ZOMBIE:
+                        found.append(process)
+        return found
 
     def tail(self, lines=TAIL_LINES):
         """The end of its log."""
@@ -131,17 +146,6 @@ class Process:
     def failure(self, what):
         return ProcessFailure(f"{self.name} {what}; {self.log} ends:\n{self.tail()}")
 
-    def _end(self, family):
-        # psutil knows a process by its id and start: one that got the id of a child
-        # that ended meanwhile is not touched.
-        if self.running:
-            self._popen.kill()
-        for child in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-        psutil.wait_procs(family, timeout=STOP_SECONDS)
-        self._popen.wait()
-
 
 def alive(pid):
     """Whether there is a process `pid` that is not only a zombie."""
@@ -149,13 +153,3 @@ def alive(pid):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def environ_without(*prefixes, **extra):
-    """Our environment without the variables that start so, and with the extra ones."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(prefixes)
-    }
-    return {**kept, **extra}

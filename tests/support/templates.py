@@ -1,0 +1,159 @@
+"""Databases with addons installed, made once and copied ever after.
+
+Installing takes half a minute, copying half a second. A template is known by what it
+was made of: the sources of our addons, the versions of everybody else's.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from .config import Config, addons_path
+from .environment import ROOT
+from .process import Process
+
+INSTALL_SECONDS = 900
+IGNORED = {".pot", ".pyc"}
+IGNORED_FOLDERS = {"__pycache__", "readme", "tests"}
+
+
+class Templates:
+    """Installs into templates and hands out copies.
+
+    :param folder: for the logs of the installations and their locks
+    :param data_dir: Odoo's, where the files of attachments are
+    """
+
+    def __init__(self, environment, postgres, folder, data_dir):
+        self.environment = environment
+        self.postgres = postgres
+        self.folder = Path(folder)
+        self.data_dir = Path(data_dir)
+
+    def clone(self, name, modules, extra_addons=()):
+        """A new database `name` with `modules` installed and no demo data.
+
+        :param extra_addons: folders with further addons, see `addons_path`
+        """
+        template = self.template(tuple(modules), tuple(extra_addons))
+        database = self.postgres.clone(template, name)
+        files = self.data_dir / "filestore"
+        # Odoo never writes into a file of its store, it only adds and removes some.
+        shutil.copytree(files / template, files / name, copy_function=os.link)
+        # Two databases of one identity are what neutralizing is about: not here.
+        database.execute(
+            "UPDATE ir_config_parameter SET value = gen_random_uuid()::text "
+            "WHERE key = 'database.uuid'"
+        )
+        return database
+
+    def forget(self, name):
+        """Drop a copy and its files."""
+        self.postgres.drop(name)
+        shutil.rmtree(self.data_dir / "filestore" / name, ignore_errors=True)
+
+    def template(self, modules, extra_addons=()):
+        """The name of the template with `modules`, which is installed when missing."""
+        roots = (*(Path(path) for path in extra_addons), ROOT)
+        kind = _digest([*modules, *map(str, extra_addons)])[:8]
+        content = _digest(
+            [
+                self.environment.odoo_version,
+                self.environment.queue_job_version,
+                *_sources(roots),
+            ]
+        )[:12]
+        name = f"template_{kind}_{content}"
+        with self._alone(kind):
+            whole = self.data_dir / "filestore" / name
+            if name not in self.postgres.names() or not whole.exists():
+                self._forget_others(f"template_{kind}_")
+                self._install(name, modules, extra_addons)
+        return name
+
+    def _install(self, name, modules, extra_addons):
+        partial = f"{name}_part"
+        self.forget(partial)
+        log = self.folder / f"{name}.log"
+        config = Config(
+            database=partial,
+            postgres=self.postgres.parameters,
+            addons_path=addons_path(self.environment, extra_addons),
+            data_dir=self.data_dir,
+            log=log,
+        )
+        process = Process(
+            f"installing {', '.join(modules)}",
+            [
+                self.environment.odoo,
+                "-c",
+                config.write(self.folder / f"{name}.conf"),
+                "-i",
+                ",".join(modules),
+                "--without-demo",
+                "--stop-after-init",
+                "--no-http",
+            ],
+            log=log,
+        )
+        try:
+            if process.join(INSTALL_SECONDS):
+                raise process.failure("failed")
+        finally:
+            process.stop()
+        missing = self._not_installed(partial, modules)
+        if missing:
+            raise process.failure(f"left out {', '.join(missing)}")
+        files = self.data_dir / "filestore"
+        (files / partial).mkdir(parents=True, exist_ok=True)
+        (files / partial).rename(files / name)
+        # Last: its name says that it is whole.
+        self.postgres.rename(partial, name)
+
+    def _not_installed(self, name, modules):
+        database = self.postgres.database(name)
+        try:
+            installed = database.column(
+                "SELECT name FROM ir_module_module WHERE state = 'installed'"
+            )
+        finally:
+            database.close()
+        return set(modules) - set(installed)
+
+    def _forget_others(self, prefix):
+        for name in self.postgres.names():
+            if name.startswith(prefix):
+                self.forget(name)
+
+    @contextlib.contextmanager
+    def _alone(self, kind):
+        """Two runs that need the same template make it once."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{kind}.lock").open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+
+def _sources(roots):
+    """Path and content of every file that an installation of our addons reads."""
+    for root in roots:
+        for manifest in sorted(root.glob("*/__manifest__.py")):
+            for folder, folders, files in os.walk(manifest.parent):
+                folders[:] = sorted(set(folders) - IGNORED_FOLDERS)
+                for file in sorted(files):
+                    path = Path(folder, file)
+                    if path.suffix not in IGNORED:
+                        yield str(path.relative_to(root))
+                        yield path.read_bytes()
+
+
+def _digest(parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else part.encode()
+        # The length apart, so that no two lists of parts read the same.
+        digest.update(b"%d:" % len(data) + data)
+    return digest.hexdigest()

@@ -1,0 +1,142 @@
+"""A folder with all that a run needs, and the order in which it is taken down."""
+
+import contextlib
+import itertools
+import os
+import shutil
+import time
+from pathlib import Path
+
+from .environment import Environment
+from .odoo import OdooServer
+from .postgres import Postgres, run_name
+from .process import alive
+from .shell import OdooShell
+from .sink import Sink
+from .templates import Templates
+
+KEPT_RUNS = 5
+
+
+class Workspace:
+    """What a whole run shares: the environment, PostgreSQL and the templates.
+
+    What outlives a run, the server's data and the templates, is in `folder`. What
+    belongs to this run only, logs and ledgers, is in `run`.
+
+    :param folder: below `build/`
+    :param durable: see `postgres.Postgres`
+    """
+
+    def __init__(self, folder, durable=False):
+        self.folder = Path(folder).resolve()
+        self.environment = Environment.load()
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        self.run = self.folder / "runs" / f"{stamp}-{os.getpid()}"
+        # The files of a database are linked from its template's: both are below this.
+        self.data_dir = self.folder / "data"
+        self.postgres = Postgres(self.folder / "postgres", durable)
+        self.templates = Templates(
+            self.environment, self.postgres, self.folder / "templates", self.data_dir
+        )
+        self._numbers = itertools.count(1)
+
+    def start(self):
+        self.run.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._forget_runs()
+        self.postgres.start()
+        return self
+
+    def stop(self):
+        self.postgres.stop()
+
+    def scope(self):
+        """A scope whose end is the end of all that was made in it."""
+        return Scope(self)
+
+    def number(self):
+        return next(self._numbers)
+
+    def _forget_runs(self):
+        runs = sorted(self.run.parent.iterdir())
+        for run in runs[:-KEPT_RUNS]:
+            if not alive(int(run.name.rpartition("-")[2])):
+                shutil.rmtree(run, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_exception):
+        self.stop()
+
+
+class Scope:
+    """Makes databases, servers and sinks, and ends them, the last one made first.
+
+    :param workspace: a started `Workspace`
+    """
+
+    def __init__(self, workspace):
+        self.workspace = workspace
+        self.places = []
+        self._exits = contextlib.ExitStack()
+
+    def database(self, modules, extra_addons=(), label="db"):
+        """A new database with these modules installed."""
+        templates = self.workspace.templates
+        name = run_name(f"{label}_{self.workspace.number()}")
+        # Before it exists: one that is half made is to be dropped too.
+        self._exits.callback(templates.forget, name)
+        database = templates.clone(name, modules, extra_addons)
+        self._exits.callback(database.close)
+        return database
+
+    def server(self, database, label="odoo", **settings):
+        """A server of this database, to be started.
+
+        :param settings: see `odoo.OdooServer` and `config.Config`
+        """
+        server = OdooServer(
+            self.workspace.environment,
+            database,
+            self.place(label),
+            self.workspace.data_dir,
+            **settings,
+        )
+        self._exits.callback(server.stop)
+        return server
+
+    def shell(self, database, label="shell", **settings):
+        """Runs functions in Odoo processes against this database."""
+        return OdooShell(
+            self.workspace.environment,
+            database,
+            self.place(label),
+            self.workspace.data_dir,
+            **settings,
+        )
+
+    def sink(self, label="sink", **settings):
+        """An SMTP server, to be started.
+
+        :param settings: see `sink.Sink`
+        """
+        sink = Sink(self.place(label), **settings)
+        self._exits.callback(sink.stop)
+        return sink
+
+    def place(self, label):
+        """A folder of its own, for one thing of this scope."""
+        place = self.workspace.run / f"{self.workspace.number():03d}-{label}"
+        self.places.append(place)
+        return place
+
+    def close(self):
+        self._exits.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.close()
