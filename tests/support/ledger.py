@@ -64,7 +64,8 @@ class Verdict:
     :param unique: recipients that got one
     :param duplicates: of those whose message was not the first one, once per message
     :param lost: of those who got nothing, while their trace does not say that it
-        failed, was cancelled or is in doubt, or there is no trace
+        failed, was cancelled or is in doubt, or there is no trace (None when only
+        their number is known)
     :param in_doubt: of those whose trace says so, whether they got something or not
     :param unrecorded: of those who got something, while their trace neither says so
         nor that it is in doubt
@@ -118,15 +119,20 @@ def judge(messages, traces, mailing_id, recipients=None):
 
     :param messages: delivered `sink.Message`s, of other mailings too
     :param traces: its `Trace`s
-    :param recipients: ids of the records that should get a message; by default those
-        that have a trace which is not cancelled
+    :param recipients: ids of the records that should get a message, or how many these
+        are; by default those that have a trace which is not cancelled
     """
     by_record = {trace.res_id: trace for trace in traces}
-    if recipients is None:
-        recipients = {trace.res_id for trace in traces if trace.status != "cancel"}
-    recipients = set(recipients)
+    planned = {trace.res_id for trace in traces if trace.status != "cancel"}
+    if isinstance(recipients, int):
+        expected, unplanned = recipients, max(recipients - len(planned), 0)
+        recipients = planned
+    else:
+        recipients = planned if recipients is None else set(recipients)
+        expected, unplanned = len(recipients), 0
     verdict = Verdict(
-        recipients=len(recipients),
+        recipients=expected,
+        lost=[None] * unplanned,
         in_doubt=[trace.res_id for trace in traces if trace.in_doubt],
         statuses=Counter(trace.status for trace in traces),
     )

@@ -90,6 +90,9 @@ def test_cancelled_ones_are_no_recipients():
 def test_recipients_without_a_trace_are_lost():
     verdict = judge([message(1)], [trace(1)], MAILING, recipients=[1, 2])
     assert verdict.lost == [2]
+    verdict = judge([message(1)], [trace(1)], MAILING, recipients=2)
+    assert verdict.lost == [None]
+    assert verdict.recipients == 2
 
 
 def test_somebody_who_was_no_recipient():
