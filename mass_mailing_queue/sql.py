@@ -207,7 +207,7 @@ def next_due(cr, trace_ids):
     return None if seconds is None else max(float(seconds), 0.0)
 
 
-def claim(cr, trace_id, token, worker, message_id, list_ids):
+def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
     """*ledger* Claim one recipient: from here on the message may leave.
 
     Won by one worker only, and durable when it returns. The mailing must still send,
@@ -217,6 +217,7 @@ def claim(cr, trace_id, token, worker, message_id, list_ids):
     :param int token: the worker's claim token, whose advisory lock it holds
     :param str worker: node and process, for people
     :param str message_id: Message-ID that is about to leave
+    :param int mail_id: the mail whose id its tracking pixel carries
     :param list list_ids: mailing lists whose opt-outs count
     :return: ``process`` when claimed, ``cancel`` when excluded, ``None`` when the
         recipient is not to be sent (any more)
@@ -232,6 +233,7 @@ def claim(cr, trace_id, token, worker, message_id, list_ids):
                queue_claimed_at = now() AT TIME ZONE 'utc',
                queue_next_attempt = NULL,
                message_id = %(message_id)s,
+               mail_mail_id_int = %(mail_id)s,
                write_date = now() AT TIME ZONE 'utc'
           FROM mailing_trace target
           JOIN mailing_mailing mailing ON mailing.id = target.mass_mailing_id
@@ -259,6 +261,7 @@ def claim(cr, trace_id, token, worker, message_id, list_ids):
             "token": token,
             "worker": worker,
             "message_id": message_id,
+            "mail_id": mail_id,
             "list_ids": list(list_ids),
         },
     )

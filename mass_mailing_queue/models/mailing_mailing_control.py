@@ -171,8 +171,16 @@ class MailingMailing(models.Model):
         """Say so when people would receive different versions of one mailing.
 
         And keep upstream's composing from declaring the mailing done: that is the
-        finalizer's to say, and no worker writes the mailing.
+        finalizer's to say, and no worker writes the mailing. Nor does the scheduled
+        action, which marks as sending what is sending already: the write would collide
+        with the finalizer's.
         """
+        if self.env.context.get("mass_mailing_queue_cron") and vals == {
+            "state": "sending"
+        }:
+            self = self.filtered(
+                lambda mailing: not mailing.queue_managed or mailing.state != "sending"
+            )
         if "mass_mailing_queue_traces" in self.env.context:
             vals = {
                 name: value

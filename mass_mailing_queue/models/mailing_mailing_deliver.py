@@ -110,13 +110,28 @@ class MailingMailing(models.Model):
         self.ensure_one()
         with Ledger(self.env) as ledger:
             try:
-                self._queue_for_jobs()._queue_deliver(ledger, trace_ids, float("inf"))
+                self._queue_deliver_patiently(ledger, trace_ids)
             except AccountBroken as broken:
                 self._queue_request_pause("account", str(broken))
             except (DeliveryStopped, DeliveryPostponed) as reason:
                 _logger.info("Mailing %s: not sent now, %s", self.id, reason)
             self._queue_finish_if_settled(ledger)
         self.env.invalidate_all()
+
+    def _queue_deliver_patiently(self, ledger, trace_ids):
+        """Deliver, and begin again when another worker composes for the same people.
+
+        queue_job does this for jobs. Who is sent by then is left out.
+        """
+        for attempt in range(1, 11):
+            try:
+                return self._queue_for_jobs()._queue_deliver(
+                    ledger, trace_ids, float("inf")
+                )
+            except errors.SerializationFailure:
+                if attempt == 10:
+                    raise
+                time.sleep(0.2 * attempt)
 
     def _queue_deliver(self, ledger, trace_ids, deadline):
         """Deliver to these recipients, chunk by chunk, until the deadline.
@@ -364,6 +379,7 @@ class MailingMailing(models.Model):
             token,
             f"{socket.gethostname()}:{os.getpid()}",
             parcel.message_id,
+            parcel.mail_id,
             parcel.list_ids,
         )
         if status is None:

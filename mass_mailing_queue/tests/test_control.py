@@ -138,7 +138,7 @@ class TestControl(QueueCase):
 
     def test_reconciler_doubts_dead_claims_only(self):
         self.env.flush_all()
-        sql.claim(self.cr, self.first.id, 11, "node:1", "<id>", [])
+        sql.claim(self.cr, self.first.id, 11, "node:1", "<id>", 1, [])
         self.env.invalidate_all()
         self._reconcile()
         self.assertEqual(self.first.trace_status, "process", "too young to judge")

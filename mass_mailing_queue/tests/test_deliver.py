@@ -95,7 +95,7 @@ class TestDeliver(QueueCase):
 
     def test_claim_is_won_once(self):
         """H1: the second of two workers gets nothing."""
-        args = (self.first.id, 11, "node:1", "<id>", [])
+        args = (self.first.id, 11, "node:1", "<id>", 1, [])
         self.env.flush_all()
         self.assertEqual(sql.claim(self.cr, *args), "process")
         self.assertIsNone(sql.claim(self.cr, *args))
@@ -120,7 +120,7 @@ class TestDeliver(QueueCase):
         self.env["mail.blacklist"]._add("a@example.com")
         self.contacts[1].subscription_ids.opt_out = True
         self.env.flush_all()
-        claim = (11, "node:1", "<id>", self.list.ids)
+        claim = (11, "node:1", "<id>", 1, self.list.ids)
         self.assertEqual(sql.claim(self.cr, self.first.id, *claim), "cancel")
         self.assertEqual(sql.claim(self.cr, self.second.id, *claim), "cancel")
         self.env.invalidate_all()
@@ -138,7 +138,7 @@ class TestDeliver(QueueCase):
             "attempt": 1,
             "delay": None,
         }
-        sql.claim(self.cr, self.first.id, 11, "node:1", "<id>", [])
+        sql.claim(self.cr, self.first.id, 11, "node:1", "<id>", 1, [])
         self.env.invalidate_all()
         self.first.set_bounced()
         self.env.flush_all()
