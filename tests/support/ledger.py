@@ -9,6 +9,7 @@ which, unlike a Message-ID, is the same when a message is composed again.
 import dataclasses
 import re
 from collections import Counter
+from email.header import decode_header, make_header
 
 DELIVERED = {"sent", "open", "reply", "bounce"}
 IN_DOUBT = "queue_in_doubt"
@@ -25,9 +26,15 @@ def identity(header):
     (3, 7)
     >>> identity("<http://x/mailing/3/unsubscribe_oneclick?email=a&document_id=7>")
     (3, 7)
+    >>> identity("=?utf-8?q?=3Chttp=3A//x/mailing/3/uns?= "
+    ...          "=?utf-8?q?ubscribe=5Foneclick=3Fdocument=5Fid=3D7=3E?=")
+    (3, 7)
     >>> identity("") is None
     True
     """
+    if "=?" in header:
+        # Python folds a long link by encoding it.
+        header = str(make_header(decode_header(header)))
     match = LINK.search(header)
     return match and (int(match[1]), int(match[2]))
 
@@ -167,7 +174,7 @@ def read_traces(database, mailing_id):
     """The mailing's traces as they are committed."""
     rows = database.query(
         "SELECT res_id, email, trace_status, failure_type FROM mailing_trace "
-        "WHERE mass_mailing_id = %s AND NOT is_test_trace",
+        "WHERE mass_mailing_id = %s AND is_test_trace IS NOT TRUE",
         (mailing_id,),
     )
     return [Trace(*row) for row in rows]

@@ -45,6 +45,18 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def port_is_free(port):
+    """Whether somebody may listen on `port` now."""
+    with socket.socket() as probe:
+        # As servers do: a port whose last connection is just closed is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
 class Process:
     """A child of this process with its output in a file.
 
