@@ -134,7 +134,8 @@ def assign_jobs(cr, uuid_by_trace):
 def orphans(cr, mailing_id, limit):
     """Return outgoing traces that no live job carries, oldest first.
 
-    Held traces are not orphans: a person decided. Index: ``mailing_trace_queue_open_idx``.
+    Held traces are not orphans: a person decided.
+    Index: ``mailing_trace_queue_open_idx``.
     """
     cr.execute(
         """
@@ -225,7 +226,8 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
     cr.execute(
         """
         UPDATE mailing_trace trace
-           SET trace_status = CASE WHEN excl.why IS NULL THEN 'process' ELSE 'cancel' END,
+           SET trace_status = CASE WHEN excl.why IS NULL THEN 'process'
+                                   ELSE 'cancel' END,
                failure_type = excl.why,
                failure_reason = NULL,
                queue_claim_token = %(token)s,
@@ -299,8 +301,9 @@ def record(cr, trace_id, token, status, values):
                queue_smtp_status = %(queue_smtp_status)s,
                write_date = now() AT TIME ZONE 'utc'
           FROM (SELECT id AS mine_id,
-                       trace_status = 'process' OR (
-                       trace_status = 'error' AND failure_type = 'queue_in_doubt') AS open
+                       trace_status = 'process'
+                       OR (trace_status = 'error'
+                           AND failure_type = 'queue_in_doubt') AS open
                   FROM mailing_trace WHERE id = %(trace)s FOR UPDATE) mine
          WHERE id = mine.mine_id AND queue_claim_token = %(token)s
      RETURNING id
@@ -365,7 +368,10 @@ def cancel_outgoing(cr, mailing_id, limit):
 
 
 def outage_wait(cr, server_id):
-    """*ledger* Return the seconds until the server is to be tried again, 0 if it is fine."""
+    """*ledger* Return the seconds until the server is to be tried again.
+
+    :return: 0 if nothing is known against it
+    """
     cr.execute(
         """
         SELECT EXTRACT(EPOCH FROM retry_at - (now() AT TIME ZONE 'utc'))
@@ -419,27 +425,38 @@ def outage_end(cr, server_id):
     cr.execute("DELETE FROM mailing_queue_outage WHERE server_ref = %s", [server_id])
 
 
-_IDENTITY = """
-    SELECT (SELECT value FROM ir_config_parameter WHERE key = 'database.uuid')
-           || ':' || (SELECT oid FROM pg_database WHERE datname = current_database())
-           || ':' || (SELECT system_identifier FROM pg_control_system())
-"""
+def identity(cr):
+    """Return what tells this database from its copies, however they were made.
+
+    Odoo's ``database.uuid`` changes when Odoo duplicates or restores one, the number
+    of the database in its cluster when anybody does, and the cluster's identifier when
+    the files are moved to another.
+    """
+    cr.execute(
+        """
+        SELECT (SELECT value FROM ir_config_parameter WHERE key = 'database.uuid')
+               || ':' || (SELECT oid FROM pg_database
+                           WHERE datname = current_database())
+               || ':' || (SELECT system_identifier FROM pg_control_system())
+        """
+    )
+    return cr.fetchone()[0]
 
 
 def guard_check(cr):
     """*ledger* Return why this database must not send, or ``None``.
 
-    :return: ``copy`` if it is not the database that last sent (the cluster, the
-        database's number in it, or Odoo's database.uuid differs), ``asleep`` if its
+    :return: ``copy`` if it is not the database that last sent, ``asleep`` if its
         scheduled actions had not run for a day
     """
     cr.execute(
-        f"""
-        SELECT CASE WHEN identity <> ({_IDENTITY}) THEN 'copy'
+        """
+        SELECT CASE WHEN identity <> %s THEN 'copy'
                     WHEN last_seen < now() AT TIME ZONE 'utc' - interval '1 day'
                     THEN 'asleep' END
           FROM mailing_queue_guard LIMIT 1
-        """  # pylint: disable=sql-injection  # a constant, no value
+        """,
+        [identity(cr)],
     )
     row = cr.fetchone()
     return row[0] if row else None
@@ -448,20 +465,19 @@ def guard_check(cr):
 def guard_accept(cr):
     """Write that this database is the one that sends, and awake."""
     cr.execute(
-        f"""
+        """
         INSERT INTO mailing_queue_guard (id, identity, last_seen)
-             VALUES (1, ({_IDENTITY}), now() AT TIME ZONE 'utc')
+             VALUES (1, %s, now() AT TIME ZONE 'utc')
         ON CONFLICT (id) DO UPDATE
                 SET identity = EXCLUDED.identity, last_seen = EXCLUDED.last_seen
-        """  # pylint: disable=sql-injection  # a constant, no value
+        """,
+        [identity(cr)],
     )
 
 
 def guard_heartbeat(cr):
     """*ledger* Note that the scheduled actions run."""
-    cr.execute(
-        "UPDATE mailing_queue_guard SET last_seen = now() AT TIME ZONE 'utc'"
-    )
+    cr.execute("UPDATE mailing_queue_guard SET last_seen = now() AT TIME ZONE 'utc'")
 
 
 # ---------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def test_an_empty_configuration_sends_and_a_runner_takes_over(scope):
 
 
 def test_an_outage_fails_nobody(scope):
-    """H9: with nobody listening, everybody waits; when it is back, everybody gets it."""
+    """H9: with nobody listening, everybody waits until it is back."""
     database = scope.database(campaigns.MODULES)
     sink = scope.sink().start()
     port = sink.port

@@ -1,4 +1,3 @@
-from . import mail_compose_message
 from . import mail_mail
 from . import mailing_contact
 from . import mailing_list

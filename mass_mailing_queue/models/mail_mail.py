@@ -22,9 +22,9 @@ class MailMail(models.Model):
         would deliver them a second time whatever their trace says.
         """
         filters = self.env.context.get("filters", []) + [("queue_managed", "=", False)]
-        return super(
-            MailMail, self.with_context(filters=filters)
-        ).process_email_queue(email_ids=email_ids, batch_size=batch_size)
+        return super(MailMail, self.with_context(filters=filters)).process_email_queue(
+            email_ids=email_ids, batch_size=batch_size
+        )
 
     def send(self, auto_commit=False, raise_exception=False, post_send_callback=None):
         """Skip our mails: only a claimed trace may be sent (*Send Now* ends here)."""

@@ -4,7 +4,6 @@
 from odoo import models
 
 
-
 class MailingContact(models.Model):
     _inherit = "mailing.contact"
 

@@ -27,7 +27,8 @@ class MailingMailing(models.Model):
     if this addon were not installed.
     """
 
-    _inherit = "mailing.mailing"
+    # One large model in several files, by what happens to a mailing.
+    _inherit = "mailing.mailing"  # pylint: disable=consider-merging-classes-inherited
 
     queue_managed = fields.Boolean("Sent by the Job Queue", readonly=True, copy=False)
     queue_planned = fields.Boolean(
@@ -237,9 +238,13 @@ class MailingMailing(models.Model):
         """
         self.ensure_one()
         self._queue_plan_records(res_ids)
-        return self.env["mailing.trace"].search(
-            [("mass_mailing_id", "=", self.id), ("res_id", "in", list(res_ids))]
-        )._send()
+        return (
+            self.env["mailing.trace"]
+            .search(
+                [("mass_mailing_id", "=", self.id), ("res_id", "in", list(res_ids))]
+            )
+            ._send()
+        )
 
     def _send_one(self, trace_id):
         """Send to one recipient now, in this process. See ``mailing.trace._send``.
@@ -311,7 +316,10 @@ class MailingMailing(models.Model):
                 "body": self.body_html,
             }
         )
-        for field, label in (("subject", self.env._("subject")), ("body", self.env._("content"))):
+        for field, label in (
+            ("subject", self.env._("subject")),
+            ("body", self.env._("content")),
+        ):
             try:
                 composer._render_field(field, record_ids, compute_lang=True)
             except Exception as error:

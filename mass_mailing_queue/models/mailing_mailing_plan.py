@@ -25,7 +25,8 @@ class MailingMailing(models.Model):
     which a recipient is planned and forgotten. A unique index forbids planning twice.
     """
 
-    _inherit = "mailing.mailing"
+    # One large model in several files, by what happens to a mailing.
+    _inherit = "mailing.mailing"  # pylint: disable=consider-merging-classes-inherited
 
     def _queue_enqueue_plan(self):
         """Enqueue the fan-out, unless it waits already."""
@@ -136,9 +137,11 @@ class MailingMailing(models.Model):
             return [res_id for res_id in self.queue_sample if res_id > after][:limit]
         domain = Domain(self._get_recipients_domain())
         domain &= Domain("id", ">", self.queue_cursor)
-        return self.env[self.mailing_model_real].search(
-            domain, order="id", limit=limit
-        ).ids
+        return (
+            self.env[self.mailing_model_real]
+            .search(domain, order="id", limit=limit)
+            .ids
+        )
 
     def _queue_take_slice(self):
         """Return the next records to plan and whether they are the last.
@@ -177,9 +180,7 @@ class MailingMailing(models.Model):
         domain = super()._get_recipients_domain()
         if bounds := self.env.context.get("mass_mailing_queue_range"):
             lower, upper = bounds
-            domain = Domain(domain) & Domain(
-                [("id", ">=", lower), ("id", "<=", upper)]
-            )
+            domain = Domain(domain) & Domain([("id", ">=", lower), ("id", "<=", upper)])
         return domain
 
     def _queue_without_trace(self, res_ids):
@@ -249,7 +250,9 @@ class MailingMailing(models.Model):
         values_all = {}
         for res_id in res_ids:
             values = dict(recipients.get(res_id, {}), message_id=False)
-            values["recipient_ids"] = [(4, pid) for pid in values.pop("partner_ids", [])]
+            values["recipient_ids"] = [
+                (4, pid) for pid in values.pop("partner_ids", [])
+            ]
             values_all[res_id] = values
         if self._queue_allows_duplicates(composer, values_all):
             for res_id, values in values_all.items():

@@ -10,7 +10,7 @@ class QueueJob(models.Model):
     _inherit = "queue.job"
 
     # A plain integer: a foreign key would make each new job lock the mailing's row.
-    mailing_id = fields.Integer("Mailing", readonly=True, index="btree_not_null")
+    mailing_id = fields.Integer(readonly=True, index="btree_not_null")
 
     def _change_job_state(self, state, result=None):
         """Hold or release the recipients of a job that a person decided about.
@@ -21,7 +21,9 @@ class QueueJob(models.Model):
         result_ = super()._change_job_state(state, result=result)
         jobs = self.filtered(lambda job: job.mailing_id)
         if jobs and state in (DONE, CANCELLED, PENDING):
-            self.env["mailing.trace"].sudo().browse(jobs._queue_trace_ids()).exists().filtered(
+            self.env["mailing.trace"].sudo().browse(
+                jobs._queue_trace_ids()
+            ).exists().filtered(
                 lambda trace: trace.trace_status == "outgoing"
             ).queue_held = state != PENDING
         return result_

@@ -32,7 +32,9 @@ class QueueCase(TransactionCase):
     def setUp(self):
         super().setUp()
         # No session of another test.
-        self.startPatcher(patch.object(mailing_mailing_deliver, "SESSIONS", SessionPool()))
+        self.startPatcher(
+            patch.object(mailing_mailing_deliver, "SESSIONS", SessionPool())
+        )
         self.sent = []
         self.replies = {}
         self.startPatcher(

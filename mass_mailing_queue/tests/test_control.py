@@ -88,9 +88,7 @@ class TestControl(QueueCase):
         late = self._contacts("c@example.com")
         self.assertEqual(self.mailing._send(late.ids), 1)
         self._run_jobs()
-        self.assertEqual(
-            self.sent, ["a@example.com", "b@example.com", "c@example.com"]
-        )
+        self.assertEqual(self.sent, ["a@example.com", "b@example.com", "c@example.com"])
 
     def test_in_doubt_is_resolved_by_a_person(self):
         (self.first + self.second).write(
@@ -170,9 +168,7 @@ class TestControl(QueueCase):
         mailing.action_launch()
         self._jobs("_job_plan").unlink()
         self._reconcile()
-        self.assertEqual(
-            self._jobs("_job_plan").mapped("mailing_id"), mailing.ids
-        )
+        self.assertEqual(self._jobs("_job_plan").mapped("mailing_id"), mailing.ids)
 
     def test_reconciler_cancels_idle_jobs(self):
         jobs = self._jobs("_job_send")

@@ -11,7 +11,6 @@ from .. import replies, slicing
 from ..smtp import Session, read_failure
 
 
-
 @tagged("-at_install", "post_install")
 class TestModules(BaseCase):
     """The parts that need no Odoo keep what their documentation says."""

@@ -59,9 +59,13 @@ class TestQueueJob(QueueCase):
     def test_h16_workers_do_not_write_the_mailing(self):
         """H16: a job that delivers leaves the mailing's row alone."""
         self.env.flush_all()
-        self.cr.execute("SELECT xmin FROM mailing_mailing WHERE id = %s", self.mailing.ids)
+        self.cr.execute(
+            "SELECT xmin FROM mailing_mailing WHERE id = %s", self.mailing.ids
+        )
         before = self.cr.fetchone()
-        self.cr.execute("SELECT ctid FROM mailing_mailing WHERE id = %s", self.mailing.ids)
+        self.cr.execute(
+            "SELECT ctid FROM mailing_mailing WHERE id = %s", self.mailing.ids
+        )
         place = self.cr.fetchone()
         self._perform(self.job)
         self.cr.execute(
