@@ -14,13 +14,16 @@ from .errors import CommandFailed, EnvironmentFailure
 from .process import run
 
 # The machine's hooks and pins are for the machine's state: not run, not heeded. apt
-# drops its rights to a user that may be unable to enter our folder; signatures are
-# checked either way.
+# drops its rights to a user that may be unable to enter our folder. The index of
+# unstable expires within days, which a mirror that is a snapshot outlives, or a machine
+# with a wrong clock. Signatures are checked all the same.
 CONFIGURATION = """\
 #clear APT::Update;
 #clear DPkg;
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
+Acquire::Check-Date "false";
+Acquire::Check-Valid-Until "false";
 Acquire::Retries "3";
 Dir::State "{folder}";
 Dir::State::status "{folder}/status";
