@@ -87,10 +87,11 @@ def transaction(env):
         return
     try:
         yield
+        # Committing flushes, and so may fail, too.
+        env.cr.commit()
     except BaseException:
         env.cr.rollback()
         raise
-    commit(env)
 
 
 def commit(env):
