@@ -21,12 +21,16 @@ MODULES = ("mass_mailing_queue", "mass_mailing_themes")
 # the runner's requests.
 SPARE_WORKERS = 2
 SERVE_PORT = 8069
+SERVE_SECONDS = 5
+
+# Ctrl-C, a supervisor, a terminal that is closed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments=None):
     options = parse(arguments)
-    # Whoever ends us in another way than Ctrl-C wants the same.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
     workspace = Workspace(BUILD, durable=True)
     try:
         with workspace, workspace.scope() as scope:
@@ -40,6 +44,13 @@ def main(arguments=None):
     except Exception:
         say(f"failed; logs: {workspace.run}")
         raise
+
+
+def interrupt(*_arguments):
+    """Stop everything, once: another Ctrl-C must not interrupt the stopping."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def parse(arguments):
@@ -124,10 +135,9 @@ def serve(server, sink):
     )
     arrived = 0
     while server.running:
-        time.sleep(1)
-        messages = len(sink.messages())
-        if messages != arrived:
-            arrived = messages
+        time.sleep(SERVE_SECONDS)
+        if sink.count() != arrived:
+            arrived = sink.count()
             say(f"{arrived} messages arrived")
     raise Stalled(f"the server is gone; its log ends:\n{server.tail()}")
 

@@ -34,13 +34,14 @@ class Progress:
 
     def update(self, done, note=""):
         """Show that `done` are done; `note` are words to add."""
-        self.done = done
+        changed, self.done = done != self.done, done
         now = self.clock()
         self._samples.append((now, done))
         while self._samples[0][0] < now - WINDOW_SECONDS:
             self._samples.popleft()
         if not self._tty and self._shown_at is not None:
-            if now - self._shown_at < LINE_SECONDS and done < self.total:
+            ended = changed and done >= self.total
+            if not ended and now - self._shown_at < LINE_SECONDS:
                 return
         self._shown_at = now
         self._show(self.line(note))

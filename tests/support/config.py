@@ -44,7 +44,6 @@ class Config:
             "db_host": self.postgres["host"],
             "db_port": self.postgres["port"],
             "db_user": self.postgres["user"],
-            "db_password": self.postgres.get("password", False),
             "http_interface": HOST,
             "http_port": self.port,
             "gevent_port": self.gevent_port,
@@ -58,6 +57,8 @@ class Config:
             "with_demo": False,
             **self.options,
         }
+        if self.postgres.get("password"):
+            values["db_password"] = self.postgres["password"]
         sections = {"options": {name: str(value) for name, value in values.items()}}
         if self.channels:
             sections["queue_job"] = {

@@ -124,7 +124,7 @@ class Verdict:
 def judge(messages, traces, mailing_id, recipients=None):
     """Compare a mailing's messages with its traces.
 
-    :param messages: delivered `sink.Message`s, of other mailings too
+    :param messages: `sink.Message`s, of other mailings and refused ones too
     :param traces: its `Trace`s
     :param recipients: ids of the records that should get a message, or how many these
         are; by default those that have a trace which is not cancelled
@@ -145,7 +145,7 @@ def judge(messages, traces, mailing_id, recipients=None):
     )
     reached, addresses = set(), set()
     for message in messages:
-        found = identity(message.identity)
+        found = message.accepted and identity(message.identity)
         if not found or found[0] != mailing_id:
             continue
         record = found[1]
@@ -184,4 +184,4 @@ def compare(sink, database, mailing_id, recipients=None):
     """The verdict on a mailing from a running sink and a database."""
     # The traces first: a message that comes meanwhile must not look unrecorded.
     traces = read_traces(database, mailing_id)
-    return judge(sink.messages(), traces, mailing_id, recipients)
+    return judge(sink.stream(), traces, mailing_id, recipients)

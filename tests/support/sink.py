@@ -105,13 +105,21 @@ class Sink:
         """Put these rules in force, in this order, in place of all others."""
         RuleBook.write(self.folder / "rules.json", rules)
 
+    def stream(self):
+        """Every message that came to its final dot, one by one: there may be many."""
+        return (Message(**values) for values in self._read("messages.jsonl"))
+
     def all_messages(self):
         """Every message that came to its final dot, refused ones too."""
-        return [Message(**values) for values in self._read("messages.jsonl")]
+        return list(self.stream())
 
     def messages(self):
         """The messages that count as delivered, in the order of their arrival."""
-        return [message for message in self.all_messages() if message.accepted]
+        return [message for message in self.stream() if message.accepted]
+
+    def count(self):
+        """How many messages were delivered."""
+        return sum(message.accepted for message in self.stream())
 
     def sessions(self):
         """Connections and logins as dictionaries: `at`, `connection`, `event`, …"""
@@ -129,7 +137,10 @@ class Sink:
 
     def wait_for_messages(self, count, seconds=30):
         """Wait until at least `count` messages were delivered, and return them."""
-        wait_until(lambda: len(self.messages()) >= count, seconds, f"{count} messages")
+        # Not too often: every look reads the whole file.
+        wait_until(
+            lambda: self.count() >= count, seconds, f"{count} messages", interval=0.2
+        )
         return self.messages()
 
     def client(self, timeout=10):

@@ -11,7 +11,7 @@ from .sink import Message
 MAILING = 3
 
 
-def message(record, address=None, mailing=MAILING):
+def message(record, address=None, mailing=MAILING, accepted=True):
     link = f"<http://x/mailing/{mailing}/unsubscribe_oneclick?document_id={record}>"
     return Message(
         at=0.0,
@@ -21,7 +21,7 @@ def message(record, address=None, mailing=MAILING):
         message_id=f"<{record}@sender.test>",
         identity=link if mailing else "",
         size=1,
-        accepted=True,
+        accepted=accepted,
         reply="250 OK",
         spooled=None,
     )
@@ -103,6 +103,7 @@ def test_somebody_who_was_no_recipient():
 
 def test_other_mail_does_not_count():
     messages = [message(1), message(2, mailing=4), message(3, mailing=None)]
+    messages.append(message(1, accepted=False))
     verdict = judge(messages, [trace(1)], MAILING)
     assert verdict.sent == 1
     assert verdict.flawless
