@@ -43,8 +43,10 @@ def as_user(data_dir, bin_dir):
     uid = pwd.getpwnam(user).pw_uid
     if not all(_may_enter(path, uid) for path in (data_dir.parent, bin_dir)):
         # A checkout below root's home: rather than open that to everybody, let this
-        # one process pass. It is still less than root may.
+        # one process pass, and pass access(2) too, with which initdb looks for the
+        # server. It is still less than root may.
         command += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        command += ["--securebits=+no_setuid_fixup"]
     return command
 
 
