@@ -99,7 +99,7 @@ class Apt:
         except CommandFailed as error:
             raise EnvironmentFailure(
                 f"This machine's Debian mirror does not give the index of "
-                f"{self.suite}: {error.last_line} (all of it is in {self.log})."
+                f"{self.suite}: {error.cause} (all of it is in {self.log})."
             ) from error
 
     def archives(self, packages, closed=False):
@@ -116,7 +116,7 @@ class Apt:
             output = self._run("--print-uris", *request, *packages)
         except CommandFailed as error:
             raise EnvironmentFailure(
-                f"Debian {self.suite} lacks a package: {error.last_line}."
+                f"Debian {self.suite} lacks a package: {error.cause}."
             ) from error
         matches = map(ARCHIVE.match, output.splitlines())
         return sorted(match["file"] for match in matches if match)
@@ -168,5 +168,5 @@ def install(package, purpose, log):
     except CommandFailed as error:
         raise EnvironmentFailure(
             f"{purpose} is missing and Debian's package {package} does not install: "
-            f"{error.last_line} (all of it is in {log})."
+            f"{error.cause} (all of it is in {log})."
         ) from error

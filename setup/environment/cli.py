@@ -31,13 +31,14 @@ def build(layout, environ, extra=None):
             layout.record.unlink(missing_ok=True)
         stamps.perform(step)
 
+    # First, as it is where this machine may lack something.
+    perform(virtualenv.venv_step(layout, probed))
     odoo = odoo_source.given(environ, probed)
     ours = odoo is None
     if ours:
         for step in odoo_source.debian_steps(layout):
             perform(step)
         odoo = odoo_source.packaged(layout)
-    perform(virtualenv.venv_step(layout, probed))
     perform(virtualenv.link_step(layout, odoo, ours))
     if extra:
         EXTRAS[extra](layout)

@@ -4,6 +4,8 @@ import contextlib
 import fcntl
 import os
 import pwd
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,6 +23,11 @@ STOP_SECONDS = 60
 # A path of a Unix socket has at most 107 bytes, with this name at its end.
 SOCKET = f"/.s.PGSQL.{PORT}"
 SOCKET_BYTES = 107
+
+FATAL = re.compile(r"FATAL: +(.+)")
+
+# What it says beside the remains of one that was killed, until these are gone.
+BUSY = re.compile(r"postmaster\.pid|shared memory block")
 
 
 def embedded_bin(site_packages):
@@ -78,36 +85,34 @@ def initialize(data_dir, bin_dir, command):
 
 
 def launch(data_dir, bin_dir, command, settings):
-    """Start the server and wait until it takes connections; returns its process.
+    """Start the server, no child of ours, and wait until it takes connections.
 
+    :param command: what `as_user` gave
     :param settings: a dictionary of settings as in `postgresql.conf`
     :raises EnvironmentFailure: it does not start
     """
     log = data_dir / "server.log"
-    command = [*command, bin_dir / "postgres", "-D", data_dir]
-    for name, value in settings.items():
-        command += ["-c", f"{name}={value}"]
-    with log.open("ab") as stream:
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            env=_environ(),
-            cwd="/",
-            start_new_session=True,
-        )
-
-    def settled():
-        return process.poll() is not None or _is_ready(data_dir, process.pid)
-
-    if not _wait(settled, START_SECONDS) or process.poll() is not None:
-        process.kill()
-        process.wait()
-        lines = log.read_text(errors="replace").strip().splitlines()
-        said = lines[-1] if lines else "it says nothing"
-        raise EnvironmentFailure(f"PostgreSQL does not start: {said} ({log}).")
-    return process
+    options = [
+        word for item in settings.items() for word in ("-c", "=".join(map(str, item)))
+    ]
+    command = [*command, bin_dir / "pg_ctl", "start", "-D", data_dir, "-l", log]
+    command += ["-w", "-t", START_SECONDS, "-s", "-o", shlex.join(options)]
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        # Only what this attempt says tells why it failed.
+        log.write_text("")
+        if user := system_user():
+            shutil.chown(log, user)
+        try:
+            return call(command)
+        except EnvironmentFailure as error:
+            fatal = FATAL.findall(log.read_text(errors="replace"))
+            if not fatal:
+                raise
+            if not BUSY.search(fatal[-1]) or time.monotonic() > deadline:
+                sentence = f"PostgreSQL does not start: {fatal[-1]} (see {log})."
+                raise EnvironmentFailure(sentence) from error
+        time.sleep(0.1)
 
 
 def terminate(data_dir):
@@ -170,7 +175,7 @@ def running(data_dir):
         return None
     try:
         # The number may belong to another process by now; and a server that ended, of
-        # whose end its parent has not taken note, has no command line.
+        # whose end nobody has taken note, has no command line.
         words = Path("/proc", lines[0], "cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
         return None
@@ -180,11 +185,6 @@ def running(data_dir):
 def running_socket_folder(data_dir):
     """Where the server that runs in `data_dir` has its socket."""
     return _pid_file(data_dir)[4]
-
-
-def _is_ready(data_dir, pid):
-    lines = _pid_file(data_dir)
-    return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
 def _pid_file(data_dir):

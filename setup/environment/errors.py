@@ -10,11 +10,11 @@ class EnvironmentFailure(Exception):
 
 
 class CommandFailed(EnvironmentFailure):
-    """A command ended with an error: `last_line` is the last that it said.
+    """A command ended with an error: `cause` is what it said about it.
 
     Caught by the step that ran it wherever a better sentence is known.
     """
 
-    def __init__(self, program, last_line, log):
-        self.last_line = last_line
-        super().__init__(f"{program} failed: {last_line} (all of it is in {log}).")
+    def __init__(self, program, cause, log):
+        self.cause = cause
+        super().__init__(f"{program} failed: {cause} (all of it is in {log}).")

@@ -1,8 +1,12 @@
 """Commands that are run: logged whole, said nothing about unless they fail."""
 
+import re
 import subprocess
 
 from .errors import CommandFailed, EnvironmentFailure
+
+# As apt and pip mark them.
+MARKED = re.compile(r"(?:E|ERROR): (?P<reason>.+)")
 
 
 def run(command, log, on_line=None, **options):
@@ -37,7 +41,25 @@ def run(command, log, on_line=None, **options):
                 if on_line:
                     on_line(lines[-1])
     if process.returncode:
-        said = [line.strip() for line in lines if line.strip()]
-        last_line = said[-1] if said else f"exit code {process.returncode}"
-        raise CommandFailed(command[0], last_line, log)
+        raise CommandFailed(command[0], cause(lines, process.returncode), log)
     return "\n".join(lines)
+
+
+def cause(lines, code):
+    """What a command that failed gave as the reason.
+
+    The first line that it marked as an error, for the last ones are often consequences;
+    of a command that marks none, the last line.
+
+    >>> cause(["E: Failed to fetch it.", "E: Some files failed to download."], 100)
+    'Failed to fetch it'
+    >>> cause(["reading", "no space left", ""], 1)
+    'no space left'
+    >>> cause([], 3)
+    'exit code 3'
+    """
+    said = [line.strip() for line in lines if line.strip()]
+    for line in said:
+        if match := MARKED.match(line):
+            return match["reason"].rstrip(".")
+    return said[-1].rstrip(".") if said else f"exit code {code}"

@@ -148,7 +148,7 @@ def _create(layout, probed):
         )
     except CommandFailed as error:
         raise EnvironmentFailure(
-            f"The Python requirements do not install: {error.last_line} "
+            f"The Python requirements do not install: {error.cause} "
             f"(all of it is in {log})."
         ) from error
 
@@ -179,7 +179,7 @@ def _link(layout, odoo, ours):
         run([layout.odoo_script, "--version"], log, cwd="/")
         run([layout.python, "-m", "pip", "check"], log)
     except CommandFailed as error:
-        sentence = f"Odoo does not fit its requirements: {error.last_line}."
+        sentence = f"Odoo does not fit its requirements: {error.cause}."
         if ours:
             raise EnvironmentFailure(sentence) from error
         notice(sentence)
