@@ -72,6 +72,13 @@ class Postgres:
         parameters = {"host": server.host, "port": server.port, "user": server.user}
         return parameters | ({"password": server.password} if server.password else {})
 
+    @property
+    def label(self):
+        """A word for the server, different for each one that we may be pointed at."""
+        if self.server.data_dir:
+            return "embedded"
+        return re.sub(r"\W+", "-", f"{self.server.host}-{self.server.port}").strip("-")
+
     def database(self, name):
         """The database `name`, whether it exists or not."""
         return Database(self, name)

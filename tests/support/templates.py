@@ -109,6 +109,7 @@ class Templates:
             raise process.failure(f"left out {', '.join(missing)}")
         files = self.data_dir / "filestore"
         (files / partial).mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(files / name, ignore_errors=True)
         (files / partial).rename(files / name)
         # Last: its name says that it is whole.
         self.postgres.rename(partial, name)

@@ -33,19 +33,20 @@ class Workspace:
         self.environment = Environment.load()
         stamp = time.strftime("%Y%m%d-%H%M%S")
         self.run = self.folder / "runs" / f"{stamp}-{os.getpid()}"
-        # The files of a database are linked from its template's: both are below this.
-        self.data_dir = self.folder / "data"
         self.postgres = Postgres(self.folder / "postgres", durable)
-        self.templates = Templates(
-            self.environment, self.postgres, self.folder / "templates", self.data_dir
-        )
+        self.data_dir = self.templates = None
         self._numbers = itertools.count(1)
 
     def start(self):
         self.run.mkdir(parents=True, exist_ok=True)
-        self.data_dir.mkdir(parents=True, exist_ok=True)
         self._forget_runs()
         self.postgres.start()
+        # Each server has its own databases, and these their own files.
+        self.data_dir = self.folder / "data" / self.postgres.label
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.templates = Templates(
+            self.environment, self.postgres, self.folder / "templates", self.data_dir
+        )
         return self
 
     def stop(self):
