@@ -29,6 +29,7 @@ run: environment ## Serve an Odoo with a campaign to send, until interrupted
 	@$(DEMO) --serve
 
 lint: environment ## Run the linters over all files
+	@setup/lint/check-node.sh
 	@PRE_COMMIT_HOME=$(CURDIR)/build/pre-commit \
 		$(VENV)/pre-commit run --all-files --show-diff-on-failure
 
