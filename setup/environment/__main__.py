@@ -1,6 +1,7 @@
 """Entry point of `python3 setup/environment`."""
 
 import importlib
+import signal
 import sys
 from pathlib import Path
 
@@ -8,4 +9,6 @@ from pathlib import Path
 # importable under a second, top-level name: the root of the checkout takes its place.
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-sys.exit(importlib.import_module("setup.environment.cli").main())
+cli = importlib.import_module("setup.environment.cli")
+signal.signal(signal.SIGTERM, cli.terminate)
+sys.exit(cli.main())

@@ -159,12 +159,16 @@ def install(package, purpose, log):
             f"{purpose} is missing: install Debian's package {package}."
         )
     say(f"installing Debian's package {package} for {purpose}")
-    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # It may start services, which are not to hold our lock.
+    options = {
+        "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        "close_fds": True,
+    }
     command = ["apt-get", "-q", "-y", "--no-install-recommends", "install", package]
     try:
         # The lists of a fresh machine are empty.
-        run(["apt-get", "-q", "update"], log, env=environ)
-        run(command, log, env=environ)
+        run(["apt-get", "-q", "update"], log, **options)
+        run(command, log, **options)
     except CommandFailed as error:
         raise EnvironmentFailure(
             f"{purpose} is missing and Debian's package {package} does not install: "

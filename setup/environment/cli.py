@@ -17,6 +17,16 @@ EXTRAS = {
 }
 
 
+STEPS = ("venv", "packages", "prefix", "link")
+
+VARIABLES = """\
+variables:
+  ODOO_PATH    an Odoo 19 to use: a checkout, or a prefix as of Debian's package
+  ODOO_PYTHON  the Python to build with; an Odoo 19 that it imports is used
+  PGHOST       a PostgreSQL that the suites are to use, with PGPORT, PGUSER, PGPASSWORD
+"""
+
+
 def build(layout, environ, extra=None):
     """Do what is not done yet, and write the record last.
 
@@ -61,6 +71,10 @@ def show(layout):
 def clean(layout, step_names):
     """Forget some steps, or remove the folder with all that runs from it."""
     if step_names:
+        if unknown := set(step_names) - set(STEPS):
+            raise EnvironmentFailure(
+                f"There is no step {unknown.pop()}, only {', '.join(STEPS)}."
+            )
         for name in step_names:
             Stamps(layout.stamps).forget(name)
         layout.record.unlink(missing_ok=True)
@@ -76,7 +90,10 @@ def clean(layout, step_names):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(
-        prog="python3 setup/environment", description=__doc__
+        prog="python3 setup/environment",
+        description="Build a real Odoo 19, its Python and a PostgreSQL in one folder.",
+        epilog=VARIABLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--into", type=Path, default=DEFAULT_ROOT, help="the folder")
     commands = parser.add_subparsers(dest="command", metavar="command")
@@ -87,6 +104,15 @@ def parse(arguments):
     cleaner = commands.add_parser("clean", help="remove it, or forget some steps")
     cleaner.add_argument("steps", nargs="*", metavar="step")
     return parser.parse_args(arguments)
+
+
+class Terminated(BaseException):
+    """We are told to end; caught by `main` when commands that ran were ended, too."""
+
+
+def terminate(_signal, _frame):
+    """Handle the signal to end."""
+    raise Terminated
 
 
 def main(arguments=None, environ=os.environ):
@@ -105,7 +131,7 @@ def main(arguments=None, environ=os.environ):
     except EnvironmentFailure as failure:
         console.fail(str(failure))
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         console.fail("Interrupted: run it again to go on.")
         return 130
     return 0

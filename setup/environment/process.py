@@ -12,6 +12,9 @@ MARKED = re.compile(r"(?:E|ERROR): (?P<reason>.+)")
 def run(command, log, on_line=None, **options):
     """Run `command`, append its output to the file `log` and return it.
 
+    A command that goes on after a builder that was killed holds the builder's lock,
+    which it inherits: the next build waits for it.
+
     :param on_line: called with each line as it comes, to show progress
     :param options: passed to `subprocess.Popen`
     :raises CommandFailed: it ended with an error
@@ -30,16 +33,20 @@ def run(command, log, on_line=None, **options):
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                **options,
+                **{"close_fds": False, **options},
             )
         except FileNotFoundError:
             raise EnvironmentFailure(f"The command {command[0]} is missing.") from None
         with process:
-            for line in process.stdout:
-                stream.write(line)
-                lines.append(line.rstrip("\n"))
-                if on_line:
-                    on_line(lines[-1])
+            try:
+                for line in process.stdout:
+                    stream.write(line)
+                    lines.append(line.rstrip("\n"))
+                    if on_line:
+                        on_line(lines[-1])
+            except BaseException:
+                process.terminate()
+                raise
     if process.returncode:
         raise CommandFailed(command[0], cause(lines, process.returncode), log)
     return "\n".join(lines)

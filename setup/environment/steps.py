@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,9 +88,13 @@ def replacing(folder):
 
 @contextlib.contextmanager
 def exclusive(lock):
-    """Hold the file `lock` alone: of two builders in one folder, the second waits."""
+    """Hold the file `lock` alone: of two builders in one folder, the second waits.
+
+    So does one for the commands that a builder left running when it was killed.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as stream:
+        os.set_inheritable(stream.fileno(), True)
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
