@@ -109,7 +109,24 @@ class TestControl(QueueCase):
         self.assertEqual(self.mailing.state, "done")
 
     def test_others_may_not(self):
+        """Not even people who may read mailings, if they may not write them."""
         stranger = new_test_user(self.env, "stranger", groups="base.group_user")
+        self.env["ir.model.access"].create(
+            [
+                {
+                    "name": model,
+                    "model_id": self.env["ir.model"]._get_id(model),
+                    "group_id": self.env.ref("base.group_user").id,
+                    "perm_read": True,
+                }
+                for model in ("mailing.mailing", "mailing.trace")
+            ]
+        )
+        (self.first + self.second).write(
+            {"trace_status": "error", "failure_type": "unknown"}
+        )
+        self.first.failure_type = "queue_in_doubt"
+        self.assertEqual(self.mailing.with_user(stranger).state, "sending")
         mailing = self.mailing.with_user(stranger)
         for action in (
             "action_queue_pause",
@@ -121,6 +138,9 @@ class TestControl(QueueCase):
         ):
             with self.subTest(action=action), self.assertRaises(AccessError):
                 getattr(mailing, action)()
+        for action in ("action_queue_count_as_sent", "action_queue_send_again"):
+            with self.subTest(action=action), self.assertRaises(AccessError):
+                getattr(self.first.with_user(stranger), action)()
 
     def test_changed_content_is_said(self):
         self._perform(self._jobs("_job_send")[0])

@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 import smtplib
+from unittest.mock import patch
 
 from odoo.tests import tagged
 
@@ -99,6 +100,32 @@ class TestDeliver(QueueCase):
         self.env.flush_all()
         self.assertEqual(sql.claim(self.cr, *args), "process")
         self.assertIsNone(sql.claim(self.cr, *args))
+
+    def test_claim_is_refused_where_nothing_may_be_sent(self):
+        """Held recipients, and paused, cancelled or drafted mailings."""
+        claim = (self.first.id, 11, "node:1", "<id>", 1, [])
+        for record, values, undo in (
+            (self.first, {"queue_held": True}, {"queue_held": False}),
+            (self.mailing, {"queue_paused": True}, {"queue_paused": False}),
+            (self.mailing, {"queue_cancelled": True}, {"queue_cancelled": False}),
+            (self.mailing, {"state": "draft"}, {"state": "sending"}),
+        ):
+            record.write(values)
+            self.env.flush_all()
+            self.assertIsNone(sql.claim(self.cr, *claim), values)
+            record.write(undo)
+        self.env.flush_all()
+        self.assertEqual(sql.claim(self.cr, *claim), "process")
+
+    def test_our_mails_take_no_place_in_the_mail_queue(self):
+        """Native's batch is for native's mails, however many of ours wait."""
+        self.mailing._queue_compose_chunk((self.first + self.second).ids)
+        native = self.env["mail.mail"].create({"email_to": "me@example.org"})
+        with patch.object(type(native), "send", autospec=True) as send:
+            self.env["mail.mail"].process_email_queue()
+        queued = send.call_args.args[0]
+        self.assertIn(native, queued)
+        self.assertFalse(queued.filtered("queue_managed"))
 
     def test_late_exclusions_cancel(self):
         """Who opts out or is blacklisted after planning is not mailed."""
