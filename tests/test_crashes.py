@@ -2,53 +2,18 @@
 
 import time
 
-from . import campaigns
+from . import campaigns, sending
 from .support.ledger import compare
 from .support.process import wait_until
 from .support.sink_rules import Rule
 
 
-def plan(env, step, mailing_id):
-    """Plan everybody, without anybody to run the jobs."""
-    mailing = env["mailing.mailing"].browse(mailing_id)
-    mailing.action_send_mail()
-    env.cr.commit()
-    mailing._job_plan()
-    return mailing.mailing_trace_ids.ids
-
-
-def send(env, step, mailing_id):
-    """Send to everybody who waits, as a job would."""
-    mailing = env["mailing.mailing"].browse(mailing_id)
-    step("ready")
-    mailing.mailing_trace_ids._send()
-
-
-def reconcile(env, step):
-    """Run the reconciler now, as if claims were old enough to be judged."""
-    env.cr.execute(
-        "UPDATE mailing_trace SET queue_claimed_at = queue_claimed_at "
-        "- interval '1 minute' WHERE trace_status = 'process'"
-    )
-    env.cr.commit()
-    env["mailing.mailing"]._cron_queue_reconcile()
-
-
-def prepare(scope, recipients):
-    database = scope.database(campaigns.MODULES)
-    sink = scope.sink().start()
-    shell = scope.shell(database)
-    mailing_id = shell.run(campaigns.build, recipients=recipients, port=sink.port)
-    shell.run(plan, mailing_id=mailing_id)
-    return database, sink, shell, mailing_id
-
-
 def test_two_workers_over_the_same_recipients(scope):
     """H1: one delivery each, however many workers try."""
-    database, sink, shell, mailing_id = prepare(scope, 100)
+    database, sink, shell, mailing_id = sending.prepare(scope, 100)
     with (
-        shell.start(send, mailing_id=mailing_id) as first,
-        shell.start(send, mailing_id=mailing_id) as second,
+        shell.start(sending.send, mailing_id=mailing_id) as first,
+        shell.start(sending.send, mailing_id=mailing_id) as second,
     ):
         first.wait_for("ready")
         second.wait_for("ready")
@@ -63,20 +28,17 @@ def test_two_workers_over_the_same_recipients(scope):
 
 def kill_during(scope, rule):
     """Kill a worker while the server obeys ``rule``; recover; send the rest."""
-    database, sink, shell, mailing_id = prepare(scope, 5)
+    database, sink, shell, mailing_id = sending.prepare(scope, 5)
     sink.rules(rule)
-    with shell.start(send, mailing_id=mailing_id) as run:
+    with shell.start(sending.send, mailing_id=mailing_id) as run:
         run.wait_for("ready")
         run.go_on()
         sink_waits(database, mailing_id)
         run.kill()
     sink.rules()
-    shell.run(reconcile)
+    shell.run(sending.reconcile)
     assert campaigns.count(database, mailing_id, "process") == 0
-    with shell.start(send, mailing_id=mailing_id) as run:
-        run.wait_for("ready")
-        run.go_on()
-        run.result()
+    sending.send_all(shell, mailing_id)
     return database, sink, mailing_id
 
 

@@ -1,6 +1,6 @@
 """C1 and C7 from outside: a fan-out that dies, and two people at the same button."""
 
-from . import campaigns
+from . import campaigns, sending
 from .support.ledger import compare
 from .support.process import wait_until
 
@@ -35,25 +35,6 @@ def press(env, step, mailing_id, action):
     retrying(pressed, env)
 
 
-def start(env, step, mailing_id):
-    """Send, up to the fan-out job."""
-    env["mailing.mailing"].browse(mailing_id).action_send_mail()
-
-
-def run_jobs(env, step):
-    """Run whatever jobs wait, as the scheduled action does without a runner."""
-    env["mailing.mailing"]._queue_run_without_runner()
-
-
-def prepare(scope, recipients):
-    database = scope.database(campaigns.MODULES)
-    sink = scope.sink().start()
-    shell = scope.shell(database)
-    mailing_id = shell.run(campaigns.build, recipients=recipients, port=sink.port)
-    shell.run(start, mailing_id=mailing_id)
-    return database, sink, shell, mailing_id
-
-
 def planned(database, mailing_id):
     query = "SELECT count(*) FROM mailing_trace WHERE mass_mailing_id = %s"
     return database.query(query, (mailing_id,))[0][0]
@@ -75,7 +56,7 @@ def press_twice(shell, mailing_id, action):
 
 def test_fan_out_killed_after_any_slice_goes_on(scope):
     """Each slice that was committed stays planned, once; the rest follows."""
-    database, sink, shell, mailing_id = prepare(scope, 40)
+    database, sink, shell, mailing_id = sending.prepare(scope, 40, sending.start)
     for slices in (1, 2, 1):
         before = planned(database, mailing_id)
         with shell.start(plan_slowly, mailing_id=mailing_id, slice_size=5) as run:
@@ -85,7 +66,7 @@ def test_fan_out_killed_after_any_slice_goes_on(scope):
                 run.wait_for("planned")
             run.kill()
         assert planned(database, mailing_id) == before + 5 * slices
-    shell.run(run_jobs)
+    shell.run(sending.run_jobs)
     wait_until(
         lambda: campaigns.state(database, mailing_id) == "done", 30, "it is done"
     )
@@ -95,7 +76,7 @@ def test_fan_out_killed_after_any_slice_goes_on(scope):
 
 def test_two_fan_outs_do_not_overlap(scope):
     """While one plans, the other finds the lock taken and leaves."""
-    database, _sink, shell, mailing_id = prepare(scope, 20)
+    database, _sink, shell, mailing_id = sending.prepare(scope, 20, sending.start)
 
     def hold(env, step, mailing_id):
         from odoo.addons.mass_mailing_queue import sql
@@ -115,12 +96,12 @@ def test_two_fan_outs_do_not_overlap(scope):
 
 def test_two_people_press_each_button_at_once(scope):
     """Send, Pause, Resume, Cancel and Retry by two people do what one would."""
-    database, sink, shell, mailing_id = prepare(scope, 10)
+    database, sink, shell, mailing_id = sending.prepare(scope, 10, sending.start)
     press_twice(shell, mailing_id, "action_queue_pause")
-    shell.run(run_jobs)
+    shell.run(sending.run_jobs)
     assert not sink.messages()
     press_twice(shell, mailing_id, "action_queue_resume")
-    shell.run(run_jobs)
+    shell.run(sending.run_jobs)
     assert campaigns.state(database, mailing_id) == "done"
     verdict = compare(sink, database, mailing_id, recipients=10)
     assert verdict.flawless, str(verdict)
@@ -132,13 +113,13 @@ def test_two_people_press_each_button_at_once(scope):
         (mailing_id, mailing_id),
     )
     press_twice(shell, mailing_id, "action_retry_failed")
-    shell.run(run_jobs)
+    shell.run(sending.run_jobs)
     assert len(sink.messages()) == 11, "one more for the one that failed"
     assert planned(database, mailing_id) == 10
 
     other = shell.run(campaigns.build, recipients=10, port=sink.port)
     press_twice(shell, other, "action_launch")
     press_twice(shell, other, "action_queue_cancel")
-    shell.run(run_jobs)
+    shell.run(sending.run_jobs)
     assert campaigns.count(database, other, "outgoing", "process") == 0
     assert len(sink.messages()) == 11
