@@ -132,7 +132,7 @@ def test_h13_done_means_sent_and_h16_workers_do_not_collide(scope):
 
 
 def test_h28_native_senders_leave_composed_mails_alone(scope):
-    """After a worker died with its mails composed, the mail queue sends none of them."""
+    """A worker died with its mails composed: the mail queue sends none of them."""
     database, sink, shell, mailing_id = sending.prepare(scope, 10)
     shell.run(sending.compose, mailing_id=mailing_id)
 

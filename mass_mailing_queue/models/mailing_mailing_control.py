@@ -108,13 +108,7 @@ class MailingMailing(models.Model):
     def action_view_queue_in_doubt(self):
         """Open the recipients in doubt, to decide about each."""
         self.ensure_one()
-        action = self._action_view_traces_filtered("failed")
-        action["name"] = self.env._("In Doubt")
-        action["domain"] = [
-            ("mass_mailing_id", "=", self.id),
-            ("failure_type", "=", "queue_in_doubt"),
-        ]
-        return action
+        return self._action_view_traces_filtered("queue_in_doubt")
 
     def action_view_queue_jobs(self):
         """Open this mailing's jobs."""

@@ -9,7 +9,7 @@ from odoo.tests import tagged
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from odoo.addons.queue_job.exception import RetryableJobError
 
-from .. import sql
+from .. import slicing, sql
 from ..models import mailing_mailing_deliver
 from .common import QueueCase
 
@@ -286,6 +286,17 @@ class TestDeliver(QueueCase):
         self.assertEqual(self.first.trace_status, "error")
         self.assertTrue(self.first.failure_reason)
         self.assertEqual(self.sent, ["b@example.com"])
+
+    def test_no_message_starts_after_the_jobs_time(self):
+        """C9: the rest of a job is postponed, and spends no attempt."""
+        job = self._jobs("_job_send")[0]
+        with patch.object(slicing, "time_budget", return_value=-1):
+            self._postponed(job)
+        self.assertFalse(self.sent)
+        self.assertEqual(self.first.trace_status, "outgoing")
+        self.assertFalse(self.first.queue_attempts)
+        self._perform(job)
+        self.assertEqual(self.sent, ["a@example.com"])
 
     def test_query_budget(self):
         """At most 12 statements per email at ten recipients a job."""
