@@ -86,7 +86,8 @@ def test_each_reply_does_the_right_thing(served):
         "AND queue_attempts = 1 AND queue_next_attempt IS NOT NULL"
     )
     database.wait_for(
-        "SELECT count(*) = 2 FROM mailing_trace WHERE trace_status <> 'outgoing'"
+        "SELECT count(*) = 2 FROM mailing_trace "
+        "WHERE trace_status NOT IN ('outgoing', 'process')"
     )
     rows = database.query(
         "SELECT email, trace_status, queue_smtp_code, queue_smtp_status "
