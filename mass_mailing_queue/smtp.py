@@ -26,7 +26,9 @@ class Session:
     A message is in doubt only from the moment its final dot was handed to the
     network until the server's reply to it was read. Before, it was not accepted;
     after, we know. ``awaiting_reply`` is true in between, and stays true when the
-    connection dies there. ``delivered`` counts the messages it has accepted.
+    connection dies there. ``delivered`` counts the messages it has accepted; with
+    ``max_messages`` of them it is not used again (0: no bound), nor after it rested
+    for ``linger`` seconds.
     """
 
     def __init__(self, connection):
@@ -37,6 +39,8 @@ class Session:
         self.connection = connection
         self.awaiting_reply = False
         self.delivered = 0
+        self.max_messages = 0
+        self.linger = CLOSE_AFTER
         self.last_used = time.monotonic()
         if isinstance(connection, smtplib.SMTP):
             self._watch(connection)
@@ -61,9 +65,11 @@ class Session:
     def is_alive(self):
         """Return whether the next message can be tried on this session."""
         idle = time.monotonic() - self.last_used
+        if self.max_messages and self.delivered >= self.max_messages:
+            return False
         if self.connection is None or idle < PROBE_AFTER:
             return True
-        if idle > CLOSE_AFTER:
+        if idle > self.linger:
             return False
         try:
             code = self.connection.noop()[0]
@@ -109,9 +115,12 @@ class SessionPool:
             stale = [
                 self._idle.pop(other)
                 for other, idle in list(self._idle.items())
-                if other == key or session.last_used - idle.last_used > CLOSE_AFTER
+                if other == key or session.last_used - idle.last_used > idle.linger
             ]
-            self._idle[key] = session
+            if session.linger:
+                self._idle[key] = session
+            else:
+                stale.append(session)
         for old in stale:
             old.close()
 

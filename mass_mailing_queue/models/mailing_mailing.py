@@ -350,7 +350,9 @@ class MailingMailing(models.Model):
             .with_context(lang=user.lang, tz=user.tz)
         )
 
-    def _queue_delayable(self, description, priority=10, eta=None, identity_key=None):
+    def _queue_delayable(
+        self, description, priority=10, identity_key=None, channel=None
+    ):
         """Return a delayable of this mailing with the properties all our jobs share.
 
         ``max_retries=0``: a job whose worker died is taken up again however often;
@@ -366,8 +368,8 @@ class MailingMailing(models.Model):
         return self._queue_for_jobs().delayable(
             description=description,
             priority=priority,
-            eta=eta,
             identity_key=identity_key,
+            channel=channel,
             max_retries=0,
         )
 

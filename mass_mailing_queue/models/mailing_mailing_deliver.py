@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import psycopg2
@@ -78,10 +79,10 @@ class MailingMailing(models.Model):
         mailing = self.exists()
         if not mailing:
             return self.env._("The mailing was deleted.")
-        deadline = time.monotonic() + slicing.time_budget(config["limit_time_real"])
+        seconds = slicing.time_budget(config["limit_time_real"])
         with Ledger(self.env) as ledger:
             try:
-                mailing._queue_deliver(ledger, trace_ids, deadline)
+                mailing._queue_deliver(ledger, trace_ids, seconds)
             except DeliveryStopped as stopped:
                 mailing._queue_finish_if_settled(ledger)
                 return str(stopped)
@@ -134,14 +135,28 @@ class MailingMailing(models.Model):
                     raise
                 time.sleep(0.2 * attempt)
 
-    def _queue_deliver(self, ledger, trace_ids, deadline):
-        """Deliver to these recipients, chunk by chunk, until the deadline.
+    def _queue_deliver(self, ledger, trace_ids, seconds):
+        """Deliver to these recipients, chunk by chunk, while there is time.
 
         :param list trace_ids: traces of this mailing; those not waiting are skipped
-        :param float deadline: no message starts after this ``time.monotonic()``
+        :param float seconds: no message starts later than this after the admission
         :raises DeliveryStopped, DeliveryPostponed, AccountBroken: see ``exceptions.py``
         """
         self._queue_check_may_send(ledger)
+        with self._queue_admission(ledger):
+            self._queue_deliver_chunks(ledger, trace_ids, time.monotonic() + seconds)
+
+    def _queue_admission(self, ledger):
+        """Return what this worker holds while it delivers. Extension point.
+
+        Entered before anything is composed, left when the job ends. To keep the worker
+        out, wait in ``__enter__`` or raise :class:`DeliveryPostponed` there.
+
+        :return: a context manager
+        """
+        return nullcontext()
+
+    def _queue_deliver_chunks(self, ledger, trace_ids, deadline):
         for chunk in slicing.batches(list(trace_ids), CHUNK_SIZE):
             due = ledger.run(sql.due_traces, chunk)
             if not due:
@@ -289,8 +304,11 @@ class MailingMailing(models.Model):
             for parcel in route.parcels:
                 if time.monotonic() > deadline:
                     raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
-                self._queue_permit(ledger, route)
-                if session is None or not session.is_alive():
+                self._queue_permit(ledger, route, parcel)
+                if session is not None and not session.is_alive():
+                    session.close()
+                    session = None
+                if session is None:
                     session = self._queue_open_session(ledger, route)
                 reply = self._queue_deliver_one(ledger, session, route, parcel, token)
                 if reply is None:
@@ -308,8 +326,8 @@ class MailingMailing(models.Model):
                 SESSIONS.put(route.session_key, session)
             commit(self.env)
 
-    def _queue_permit(self, ledger, route):
-        """Wait for leave to send one message. Step 2. Extension point.
+    def _queue_permit(self, ledger, route, parcel):
+        """Wait for leave to send to one recipient. Step 2. Extension point.
 
         Called before each claim, when no claim of this worker is open. To hold a
         message back, wait here or raise :class:`DeliveryPostponed`: neither spends an
@@ -528,7 +546,7 @@ class MailingMailing(models.Model):
                 # No server configured, an archived one, an unreadable certificate
                 reply = Reply(Verdict.BROKEN, text=str(error))
             self._queue_heed(ledger, route, reply)
-            raise
+            raise DeliveryPostponed(reply.text, slicing.outage_delay(1)) from error
         return smtp.Session(connection)
 
     def _queue_heed(self, ledger, route, reply):

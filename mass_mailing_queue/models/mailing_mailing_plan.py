@@ -298,12 +298,13 @@ class MailingMailing(models.Model):
         The priority grows with the number of the slice, so that the slices of
         concurrent mailings interleave.
         """
-        size = slicing.job_size(self.queue_recipients, self._queue_job_size_setting())
+        size = self._queue_job_size()
         priority = 10 + self.queue_slices
+        channel = self._queue_channel()
         uuid_by_trace = {}
         for trace_ids in slicing.batches(traces.ids, size):
             delayable = self._queue_delayable(
-                self._queue_describe_job(trace_ids), priority=priority
+                self._queue_describe_job(trace_ids), priority=priority, channel=channel
             )._job_send(trace_ids)
             delayable.delay()
             uuid = delayable._generated_job.uuid
@@ -313,7 +314,19 @@ class MailingMailing(models.Model):
             sql.assign_jobs(self.env.cr, uuid_by_trace)
             traces.invalidate_recordset(["queue_job_uuid"])
 
+    def _queue_channel(self):
+        """Return the channel of this mailing's send jobs. Extension point.
+
+        :return: a complete name, or ``None`` for the one of the job function
+        """
+        return None
+
+    def _queue_job_size(self):
+        """Return how many recipients one send job carries. Extension point."""
+        return slicing.job_size(self.queue_recipients, self._queue_job_size_setting())
+
     def _queue_job_size_setting(self):
+        """Return the size that the settings fix, 0 for automatic."""
         value = (
             self.env["ir.config_parameter"]
             .sudo()
