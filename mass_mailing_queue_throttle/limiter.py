@@ -1,0 +1,286 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""What one worker asks of the limits while it delivers."""
+
+import random
+import time
+from collections import Counter
+
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+
+from odoo.modules import module
+
+from odoo.addons.mass_mailing_queue import sql as queue_sql
+from odoo.addons.mass_mailing_queue.exceptions import (
+    AccountBroken,
+    DeliveryPostponed,
+    DeliveryStopped,
+)
+from odoo.addons.mass_mailing_queue.replies import Verdict
+
+from . import sql
+
+#: A turn is reserved only if it is at most so far away (seconds). A worker that dies
+#: loses one turn; a change of rate is followed as soon as those who wait ask again.
+HORIZON = 10.0
+
+#: What is farther, up to this, is waited for in place without reserving anything; what
+#: is farther still postpones the account's jobs (seconds).
+PATIENCE = 30.0
+
+#: Longest sleep between two looks at whether anything changed (seconds).
+STEP = 1.0
+
+#: A paused account's jobs look again after this, should nobody call them (seconds).
+PAUSED = 3_600.0
+
+#: Outcomes by name in the statistics.
+KINDS = {
+    Verdict.SENT: "sent",
+    Verdict.DEFERRED: "deferred",
+    Verdict.REJECTED: "rejected",
+    Verdict.UNREACHABLE: "unreachable",
+    Verdict.BROKEN: "broken",
+    Verdict.IN_DOUBT: "in_doubt",
+}
+
+
+class Slot:
+    """A seat among the account's senders: a lock of a transaction that stays open.
+
+    On a connection of its own, as the delivery's transactions come and go: PostgreSQL
+    frees it the moment it sees the connection close, whatever became of the worker.
+    It reads and writes nothing, so that the open transaction holds back no cleanup.
+    """
+
+    def __init__(self, env):
+        self._cr = env.registry.cursor()
+        self._cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+        self.number = None
+
+    def take(self, provider_id, capacity):
+        """Take a seat if one is free, return whether it was."""
+        self.number = sql.take_slot(self._cr, provider_id, capacity)
+        return self.number is not None
+
+    def close(self):
+        self._cr.close()
+
+
+class Limiter:
+    """Limits as one job sees them, for as long as it runs.
+
+    :param env: the job's environment, for words
+    :param ledger: where every statement on the accounts' state runs
+    :param int mailing_id: what is being sent
+    """
+
+    def __init__(self, env, ledger, mailing_id):
+        self._env = env
+        self._ledger = ledger
+        self._mailing_id = mailing_id
+        self._channels = {}
+        self._slots = {}
+        self._known = set()
+        self._counts = {}
+        self._folded = {}
+        self._flushed = time.monotonic()
+
+    def close(self):
+        """Give everything back."""
+        for slot in self._slots.values():
+            slot.close()
+        self._slots = {}
+        self._flush()
+
+    # ------------------------------------------------------------------
+    # Capacity
+    # ------------------------------------------------------------------
+
+    def enter(self, provider_id, channel):
+        """Wait for a seat, before anything is composed; done once an account.
+
+        :param str channel: the account's channel, whose jobs wait with this one
+        :raises DeliveryPostponed: if that is not soon
+        :raises AccountBroken: if the account is stopped
+        """
+        if provider_id in self._channels:
+            return
+        self._channels[provider_id] = channel
+        self._prepare(provider_id, "")
+        until = time.monotonic() + PATIENCE
+        while True:
+            permit = self._ask(provider_id, "", 1, 1, horizon=-1)
+            if permit is None:
+                return
+            self._obey(provider_id, permit)
+            if self._take_slot(provider_id, permit.capacity):
+                return
+            if time.monotonic() > until:
+                # Spread, so that they do not all come back at once.
+                raise DeliveryPostponed(
+                    self._env._("All senders of the account are at work."),
+                    random.uniform(5, 15),
+                )
+            self._pause(STEP / 2)
+
+    def _take_slot(self, provider_id, capacity):
+        if provider_id in self._slots or module.current_test:
+            # A test's one connection would be given every slot.
+            return True
+        slot = Slot(self._env)
+        if slot.take(provider_id, capacity):
+            self._slots[provider_id] = slot
+            return True
+        slot.close()
+        return False
+
+    # ------------------------------------------------------------------
+    # Turns
+    # ------------------------------------------------------------------
+
+    def wait_turn(self, provider_id, domain, messages, recipients):
+        """Wait until one email may be sent.
+
+        :param str domain: the sending domain
+        :param int messages, recipients: what the email costs
+        :raises DeliveryPostponed: if its turn is not near
+        :raises DeliveryStopped: if the mailing stopped meanwhile
+        :raises AccountBroken: if the account is stopped
+        """
+        self._prepare(provider_id, domain)
+        while True:
+            permit = self._ask(provider_id, domain, messages, recipients, HORIZON)
+            if permit is None:
+                return
+            slot = self._slots.get(provider_id)
+            if slot is not None and slot.number >= permit.capacity:
+                raise DeliveryPostponed(
+                    self._env._("The account takes fewer senders now."), STEP
+                )
+            self._obey(provider_id, permit)
+            if not permit.granted:
+                # Nothing is reserved: look again when the turn is near.
+                self._sleep(provider_id, permit, permit.wait - HORIZON / 2)
+            elif self._sleep(provider_id, permit, permit.wait):
+                return
+
+    def _ask(self, provider_id, domain, messages, recipients, horizon):
+        return self._ledger.run(
+            sql.permit, provider_id, domain, messages, recipients, horizon
+        )
+
+    def _obey(self, provider_id, permit):
+        """Leave if there is nothing to be had in this worker's time."""
+        if permit.state == "stopped":
+            raise AccountBroken(permit.reason)
+        if permit.state == "paused":
+            self.postpone(provider_id, PAUSED, self._env._("The account is paused."))
+        if permit.wait > PATIENCE:
+            reason = permit.reason or self._env._("A limit of the account is reached.")
+            self.postpone(provider_id, permit.wait, reason)
+
+    def postpone(self, provider_id, seconds, reason):
+        """Have all waiting jobs of the account come back later, this one too.
+
+        :raises DeliveryPostponed: always
+        """
+        self._ledger.run(sql.postpone_jobs, self._channels.get(provider_id), seconds)
+        raise DeliveryPostponed(reason, seconds)
+
+    def _sleep(self, provider_id, permit, seconds):
+        """Sleep in steps that notice a pause or a new rate.
+
+        :return: whether the turn still stands
+        """
+        until = time.monotonic() + max(seconds, 0)
+        while (left := until - time.monotonic()) > STEP:
+            self._pause(STEP)
+            watched = self._ledger.run(sql.watch, provider_id)
+            if watched != (permit.version, True):
+                return False
+        time.sleep(max(left, 0))
+        return True
+
+    def _pause(self, seconds):
+        """Sleep, then make sure that the mailing still sends."""
+        self._flush()
+        time.sleep(seconds)
+        refusal = self._ledger.run(queue_sql.mailing_refusal, self._mailing_id)
+        if refusal:
+            raise DeliveryStopped(self._env._("The mailing is %s.", refusal))
+
+    def _prepare(self, provider_id, domain):
+        if (provider_id, domain) not in self._known:
+            self._ledger.run(sql.ensure, provider_id, [domain])
+            self._known.add((provider_id, domain))
+        # Other mail of the account is at most a step late in our books.
+        if time.monotonic() - self._folded.get(provider_id, 0) > STEP:
+            if other := self._ledger.run(sql.fold, provider_id):
+                self.note(provider_id, "other", other)
+            self._folded[provider_id] = time.monotonic()
+
+    # ------------------------------------------------------------------
+    # Replies
+    # ------------------------------------------------------------------
+
+    def heed(self, provider_id, reply):
+        """Follow a "slow down".
+
+        :param reply: :class:`~odoo.addons.mass_mailing_queue.replies.Reply`
+        :raises DeliveryPostponed: if the account is to rest
+        :raises AccountBroken: if it accepted nothing for a day
+        """
+        text = reply.text[:200]
+        if reply.limit == "connections":
+            self._ledger.run(sql.fewer_senders, provider_id, text)
+            raise DeliveryPostponed(reply.text, random.uniform(5, 15))
+        if reply.limit in ("hour", "day", "month") or reply.until:
+            seconds = self._rest_seconds(provider_id, reply)
+            self._ledger.run(sql.rest, provider_id, seconds, text, text)
+            self.postpone(provider_id, seconds, reply.text)
+        refusing = self._ledger.run(sql.slow_down, provider_id, text)
+        if refusing > sql.MAX_REFUSING:
+            raise AccountBroken(reply.text)
+
+    def _rest_seconds(self, provider_id, reply):
+        """Return how long to rest: as stated, or until our own oldest mail counts out.
+
+        Other databases may use the account, so without a statement we ask again every
+        hour, in a month's quota every six.
+        """
+        if reply.until:
+            now = self._ledger.run(sql.now)
+            return min(max(reply.until.timestamp() - now, 60), 31 * 86_400)
+        if reply.limit == "month":
+            return 6 * 3_600
+        frees_in = self._ledger.run(sql.window_frees_in, provider_id, reply.limit)
+        shortest = 600 if reply.limit == "hour" else 3_600
+        return min(max(frees_in or 0, shortest), 86_400)
+
+    # ------------------------------------------------------------------
+    # Statistics
+    # ------------------------------------------------------------------
+
+    def note(self, provider_id, kind, messages=1):
+        """Count an outcome; written at most every few seconds."""
+        self._counts.setdefault(provider_id, Counter())[kind] += messages
+        if time.monotonic() - self._flushed > 5:
+            self._flush()
+
+    def note_reply(self, provider_id, reply):
+        """Count a reply by what it means."""
+        if reply.verdict is not Verdict.SLOW_DOWN:
+            kind = KINDS[reply.verdict]
+        elif reply.limit in ("hour", "day", "month"):
+            kind = "quota"
+        else:
+            kind = reply.limit or "rate"
+        self.note(provider_id, kind)
+
+    def _flush(self):
+        for provider_id, counts in self._counts.items():
+            if counts:
+                self._ledger.run(sql.count, provider_id, dict(counts))
+        self._counts = {}
+        self._flushed = time.monotonic()

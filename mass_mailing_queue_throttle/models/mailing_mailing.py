@@ -1,0 +1,173 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from contextlib import contextmanager
+
+from odoo import fields, models, tools
+
+from odoo.addons.mass_mailing_queue.replies import Verdict
+
+from .. import sql
+from ..limiter import Limiter
+
+#: A job under a limit carries what its worker may send in this time (seconds). Below
+#: the time after which a job starts no message, so that it seldom has to be
+#: started twice.
+JOB_SECONDS = 20
+
+
+class MailingMailing(models.Model):
+    """Campaigns ask the sending account before they send.
+
+    Only the extension points of ``mass_mailing_queue`` are used: admission, permit,
+    session, reply, channel and size of jobs.
+    """
+
+    _inherit = "mailing.mailing"
+
+    queue_provider_id = fields.Many2one(
+        "mailing.provider", "Sending Account", compute="_compute_queue_provider"
+    )
+    queue_forecast = fields.Char("Expected Duration", compute="_compute_queue_provider")
+    queue_waits_for = fields.Char("Waits for", compute="_compute_queue_provider")
+
+    def _compute_queue_provider(self):
+        for mailing in self:
+            mailing.queue_provider_id = False
+            mailing.queue_forecast = mailing.queue_waits_for = False
+            if mailing.mailing_type != "mail" or mailing.state == "done":
+                continue
+            provider = mailing._queue_find_provider()
+            mailing.queue_provider_id = provider
+            if mailing.queue_managed and mailing.state in ("in_queue", "sending"):
+                waiting = mailing._queue_count_waiting()
+                mailing.queue_forecast = provider._describe_duration(waiting)
+                mailing.queue_waits_for = provider._describe_wait()
+
+    def _queue_count_waiting(self):
+        return (
+            self.env["mailing.trace"]
+            .sudo()
+            .search_count(
+                [
+                    ("mass_mailing_id", "in", self.ids),
+                    ("trace_status", "=", "outgoing"),
+                ]
+            )
+        )
+
+    def _queue_find_server(self):
+        """Return the outgoing server that the mailing's emails will leave through.
+
+        :return: ``ir.mail_server``, empty for the one of the configuration file
+        """
+        self.ensure_one()
+        servers = self.env["ir.mail_server"].sudo()
+        if self.mail_server_id:
+            return self.mail_server_id.sudo()
+        return servers._find_mail_server(self.email_from or "")[0] or servers
+
+    def _queue_find_provider(self):
+        """Return the sending account of the mailing, empty if it is not known yet."""
+        return self.env["mailing.provider"]._find(self._queue_find_server())
+
+    # ------------------------------------------------------------------
+    # Jobs
+    # ------------------------------------------------------------------
+
+    def _queue_channel(self):
+        provider = self.env["mailing.provider"]._for_server(self._queue_find_server())
+        return provider.channel_id.complete_name or super()._queue_channel()
+
+    def _queue_job_size(self):
+        size = super()._queue_job_size()
+        if self._queue_job_size_setting():
+            return size
+        provider = self._queue_find_provider()
+        rate = provider._effective_rate()
+        if not rate:
+            return size
+        share = rate / provider._parallel_senders()
+        return max(min(size, int(share * JOB_SECONDS)), 1)
+
+    # ------------------------------------------------------------------
+    # Delivery
+    # ------------------------------------------------------------------
+
+    @contextmanager
+    def _queue_admission(self, ledger):
+        """Take a seat among the account's senders for as long as this job works."""
+        ledger.limiter = Limiter(self.env, ledger, self.id)
+        provider = self._queue_find_provider()
+        try:
+            if provider:
+                ledger.limiter.enter(provider.id, provider.channel_id.complete_name)
+            with super()._queue_admission(ledger):
+                yield
+        finally:
+            ledger.limiter.close()
+
+    def _queue_permit(self, ledger, route, parcel):
+        """Wait for the account's turn."""
+        result = super()._queue_permit(ledger, route, parcel)
+        provider = self._queue_route_provider(route)
+        if provider:
+            # Another account than the mailing's own, if its senders differ.
+            ledger.limiter.enter(provider.id, provider.channel_id.complete_name)
+            ledger.limiter.wait_turn(
+                provider.id,
+                tools.mail.email_domain_extract(parcel.email_from) or "",
+                len(parcel.emails),
+                sum(
+                    len(email["email_to"]) + len(email["email_cc"] or [])
+                    for email in parcel.emails
+                ),
+            )
+        return result
+
+    def _queue_open_session(self, ledger, route):
+        """Bound what one connection is used for."""
+        session = super()._queue_open_session(ledger, route)
+        provider = self._queue_route_provider(route)
+        if provider:
+            session.max_messages = provider.messages_per_connection
+            session.linger = min(provider.linger, session.linger)
+        return session
+
+    def _queue_mail_server_model(self, route, email):
+        """Tell :meth:`ir.mail_server.send_email` that this one has a permit."""
+        server = super()._queue_mail_server_model(route, email)
+        return server.with_context(mass_mailing_queue_permitted=True)
+
+    def _queue_heed(self, ledger, route, reply):
+        """Send slower, rest or stop when the account's replies say so."""
+        provider = self._queue_route_provider(route)
+        if provider:
+            ledger.limiter.note_reply(provider.id, reply)
+            if reply.verdict is Verdict.SLOW_DOWN:
+                return ledger.limiter.heed(provider.id, reply)
+            if reply.verdict is Verdict.BROKEN and reply.account:
+                ledger.run(sql.stop, provider.id, reply.text[:200])
+        return super()._queue_heed(ledger, route, reply)
+
+    def _queue_route_provider(self, route):
+        server = self.env["ir.mail_server"].browse(route.mail_server_id or [])
+        return self.env["mailing.provider"]._find(server)
+
+    # ------------------------------------------------------------------
+    # People
+    # ------------------------------------------------------------------
+
+    def _queue_unpause(self):
+        """A person says that the account works again: find out."""
+        result = super()._queue_unpause()
+        self._queue_find_provider()._queue_unstop()
+        return result
+
+    def _job_pause(self, kind, detail=""):
+        """Tell the account's responsible too, once a stop."""
+        result = super()._job_pause(kind, detail=detail)
+        mailing = self.exists()
+        if result and kind == "account" and mailing:
+            mailing._queue_find_provider()._tell_stopped()
+        return result

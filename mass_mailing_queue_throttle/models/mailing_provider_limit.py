@@ -1,0 +1,206 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from .. import presets
+
+#: Seconds of each period; a month is counted by the calendar (UTC).
+SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+
+#: A larger amount is a slip of the finger: SES's largest accounts send thousands a
+#: second, a billion a month is what the largest senders of the world do.
+MAX_AMOUNT = 1_000_000_000
+
+
+class MailingProviderLimit(models.Model):
+    """So much in so much time. All limits of an account hold, the tightest binds."""
+
+    _name = "mailing.provider.limit"
+    _description = "Sending Account's Limit"
+    _order = "provider_id, sequence, id"
+
+    provider_id = fields.Many2one(
+        "mailing.provider", required=True, ondelete="cascade", index=True
+    )
+    sequence = fields.Integer(default=10)
+    amount = fields.Float(required=True, digits=(16, 3))
+    unit = fields.Selection(
+        [("message", "messages"), ("recipient", "recipients")],
+        required=True,
+        default="message",
+    )
+    period = fields.Selection(
+        [
+            ("second", "a second"),
+            ("minute", "a minute"),
+            ("hour", "an hour"),
+            ("day", "a rolling day"),
+            ("month", "a calendar month"),
+        ],
+        required=True,
+        default="second",
+    )
+    scope = fields.Selection(
+        [("account", "Account"), ("domain", "Sending domain")],
+        required=True,
+        default="account",
+        help="Whether all mail of the account counts together, or that of each domain "
+        "in the From address by itself.",
+    )
+    domain = fields.Char(
+        "From Domain",
+        help="The sending domain that this limit is for; empty: each one has its own.",
+    )
+    ramp = fields.Selection(
+        [(ramp.key, ramp.name) for ramp in presets.RAMPS.values()],
+        "Warm-up",
+        help="A new address or domain begins with little and sends more each day. "
+        "After the last day the amount applies.",
+    )
+    ramp_start = fields.Date("First Day", default=fields.Date.context_today)
+    origin = fields.Selection(
+        [("vendor", "Vendor"), ("own", "Our choice"), ("api", "Live"), ("user", "You")],
+        required=True,
+        default="user",
+        readonly=True,
+    )
+    source = fields.Char(help="Where the figure comes from.")
+    effective = fields.Float(
+        compute="_compute_effective",
+        store=True,
+        digits=(16, 6),
+        help="What campaigns may use of it: the share of the account, less the safety "
+        "margin and what is kept free for other mail.",
+    )
+
+    _amount_positive = models.Constraint(
+        "CHECK (amount > 0)", "A limit must be more than zero; pause the account instead."
+    )
+
+    @api.depends(
+        "amount",
+        "ramp",
+        "ramp_start",
+        "period",
+        "provider_id.share",
+        "provider_id.margin",
+        "provider_id.reserve",
+    )
+    def _compute_effective(self):
+        today = fields.Date.context_today(self)
+        for limit in self:
+            provider = limit.provider_id
+            amount = min(limit.amount, limit._ramp_amount(today) or limit.amount)
+            effective = (
+                amount
+                * provider.share
+                / 100
+                * (100 - provider.margin)
+                / 100
+                * (100 - provider.reserve)
+                / 100
+            )
+            if limit.period not in ("second", "minute"):
+                # Counters count whole messages.
+                effective = max(int(effective), 1)
+            limit.effective = effective
+
+    def _ramp_amount(self, today):
+        """Return what the warm-up allows on a day, ``None`` when it does not bind."""
+        self.ensure_one()
+        if not self.ramp or not self.ramp_start:
+            return None
+        return presets.RAMPS[self.ramp].amount((today - self.ramp_start).days)
+
+    @api.constrains("amount", "period", "unit", "scope", "domain", "provider_id")
+    def _check_limit(self):
+        for limit in self:
+            if not 0 < limit.amount <= MAX_AMOUNT:
+                raise ValidationError(
+                    self.env._(
+                        "%(amount)s is not a limit: give a number above 0 and at most "
+                        "%(maximum)s.",
+                        amount=limit.amount,
+                        maximum=f"{MAX_AMOUNT:,}",
+                    )
+                )
+            twin = limit.provider_id.limit_ids.filtered(
+                lambda other, limit=limit: other != limit
+                and (other.period, other.unit, other.scope, other.domain or "")
+                == (limit.period, limit.unit, limit.scope, limit.domain or "")
+                and bool(other.ramp) == bool(limit.ramp)
+            )
+            if twin:
+                raise ValidationError(
+                    self.env._(
+                        "%(account)s has two limits of %(limit)s: keep one of them.",
+                        account=limit.provider_id.name,
+                        limit=limit.display_name,
+                    )
+                )
+
+    @api.constrains("ramp", "period")
+    def _check_ramp(self):
+        for limit in self.filtered("ramp"):
+            period = presets.RAMPS[limit.ramp].period
+            if limit.period != period:
+                raise ValidationError(
+                    self.env._(
+                        "This warm-up counts by the %s: set the limit's period to it.",
+                        period,
+                    )
+                )
+
+    @api.depends("amount", "unit", "period", "scope", "domain")
+    def _compute_display_name(self):
+        labels = {
+            name: dict(self._fields[name]._description_selection(self.env))
+            for name in ("unit", "period")
+        }
+        for limit in self:
+            name = (
+                f"{limit.amount:,.10g} {labels['unit'].get(limit.unit, '')} "
+                f"{labels['period'].get(limit.period, '')}"
+            )
+            if limit.scope == "domain":
+                name += f" ({limit.domain or self.env._('each sending domain')})"
+            limit.display_name = name
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        limits = super().create(
+            [dict(vals, domain=self._clean_domain(vals.get("domain"))) for vals in vals_list]
+        )
+        limits.provider_id._queue_changed()
+        return limits
+
+    def write(self, vals):
+        if "domain" in vals:
+            vals = dict(vals, domain=self._clean_domain(vals["domain"]))
+        if "amount" in vals and "origin" not in vals:
+            vals = dict(vals, origin="user", source=vals.get("source", False))
+        before = self.provider_id
+        result = super().write(vals)
+        (before | self.provider_id)._queue_changed()
+        return result
+
+    def unlink(self):
+        providers = self.provider_id
+        result = super().unlink()
+        providers._queue_changed()
+        return result
+
+    @api.model
+    def _clean_domain(self, domain):
+        return (domain or "").strip().lstrip("@").lower() or False
+
+    @api.model
+    def _cron_advance_ramps(self):
+        """Let the amounts of limits that warm up follow the calendar."""
+        warming = self.search([("ramp", "!=", False)])
+        before = {limit: limit.effective for limit in warming}
+        warming._compute_effective()
+        changed = warming.filtered(lambda limit: limit.effective != before[limit])
+        changed.provider_id._queue_changed()
