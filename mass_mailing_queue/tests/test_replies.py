@@ -1,0 +1,383 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import time
+from datetime import datetime, timedelta, timezone
+
+from odoo.tests import BaseCase, tagged
+
+from ..replies import MAX_TEXT, Reply, Verdict, classify
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
+
+# verdict, limit, account
+RATE = ("SLOW_DOWN", "rate", False)
+CONNECTIONS = ("SLOW_DOWN", "connections", False)
+HOUR = ("SLOW_DOWN", "hour", False)
+DAY = ("SLOW_DOWN", "day", False)
+MONTH = ("SLOW_DOWN", "month", False)
+ACCOUNT = ("BROKEN", "", True)
+SENDER = ("BROKEN", "", False)
+REJECTED = ("REJECTED", "", False)
+DEFERRED = ("DEFERRED", "", False)
+UNREACHABLE = ("UNREACHABLE", "", False)
+IN_DOUBT = ("IN_DOUBT", "", False)
+
+# code, text, command → what it means
+PROVIDERS = [
+    # Amazon SES
+    (454, "Throttling failure: Maximum sending rate exceeded", "data", RATE),
+    (454, "Throttling failure: Daily message quota exceeded", "data", DAY),
+    (421, "Too many concurrent SMTP connections", "connect", CONNECTIONS),
+    (554, "Message rejected: Sending paused for this account.", "data", ACCOUNT),
+    (554, "Message rejected: Email address is not verified.", "data", SENDER),
+    (554, "Access denied: User `x' is not authorized to perform `y'", "data", ACCOUNT),
+    (535, "Authentication Credentials Invalid", "auth", ACCOUNT),
+    # Google
+    (450, "4.2.1 Peak SMTP relay limit exceeded for customer.", "data", RATE),
+    (450, "4.2.1 Peak SMTP relay limit exceeded for customer.", "rcpt", RATE),
+    (550, "5.7.1 Daily SMTP relay limit exceeded for customer.", "rcpt", DAY),
+    (550, "5.4.5 Daily SMTP relay limit exceeded for user.", "data", DAY),
+    (550, "5.4.5 Daily user sending limit exceeded.", "data", DAY),
+    (550, "5.4.5 Daily user sending quota exceeded.", "rcpt", DAY),
+    (
+        454,
+        "4.7.0 Too many login attempts, please try again later.",
+        "auth",
+        CONNECTIONS,
+    ),
+    (421, "4.7.0 Our system has detected an unusual rate of mail", "data", RATE),
+    (421, "4.4.5 Server busy, try again later.", "connect", RATE),
+    # Microsoft 365
+    (432, "4.3.2 Concurrent connections limit exceeded.", "mail", CONNECTIONS),
+    (
+        432,
+        "4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded",
+        "data",
+        CONNECTIONS,
+    ),
+    (432, "4.3.2 try later", "data", RATE),
+    (
+        554,
+        "5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; "
+        "Failed to process message due to a permanent exception",
+        "data",
+        DAY,
+    ),
+    (
+        550,
+        "5.1.90 You have reached your daily limit for message recipients",
+        "data",
+        DAY,
+    ),
+    (550, "5.1.90 no more", "rcpt", DAY),
+    (550, "5.7.232 no more", "data", DAY),
+    (550, "5.7.233 Your tenant has exceeded its limit", "data", DAY),
+    (550, "5.1.8 Access denied, bad outbound sender", "data", ACCOUNT),
+    (550, "5.7.705 Access denied, tenant has exceeded threshold", "data", ACCOUNT),
+    (
+        550,
+        "5.7.708 Service unavailable. Traffic not accepted from this IP",
+        "data",
+        ACCOUNT,
+    ),
+    (
+        550,
+        "5.7.30 Basic authentication is not supported for Client Submission.",
+        "mail",
+        ACCOUNT,
+    ),
+    (
+        535,
+        "5.7.139 SmtpClientAuthentication is disabled for the Tenant",
+        "auth",
+        ACCOUNT,
+    ),
+    (
+        554,
+        "5.2.2 mailbox full; STOREDRV.Submission.Exception:"
+        "QuotaExceededException.MapiExceptionShutoffQuotaExceeded",
+        "data",
+        ACCOUNT,
+    ),
+    (
+        554,
+        "5.2.252 SendAsDenied; a@b.com not allowed to send as c@d.com",
+        "data",
+        SENDER,
+    ),
+    # Mailgun
+    (
+        421,
+        "Domain example.com is not allowed to send: recipient limit exceeded, "
+        "try again after Sun, 01 Mar 2026 12:30:00 UTC",
+        "data",
+        HOUR,
+    ),
+    (
+        421,
+        "Domain x.mailgun.org is not allowed to send: Sandbox subdomains are for "
+        "test purposes only.",
+        "data",
+        ACCOUNT,
+    ),
+    (
+        421,
+        "Domain x.mailgun.org is not allowed to send: Please activate",
+        "data",
+        ACCOUNT,
+    ),
+    # SendGrid
+    (451, "Authentication failed: Maximum credits exceeded", "auth", MONTH),
+    (451, "You've exceeded your messaging limits", "data", DAY),
+    (
+        535,
+        "Authentication failed: The provided authorization grant is invalid",
+        "auth",
+        ACCOUNT,
+    ),
+    (
+        550,
+        "The from address does not match a verified Sender Identity.",
+        "data",
+        SENDER,
+    ),
+    # Postmark
+    (
+        550,
+        "The 'From' address is not a Sender Signature on your account",
+        "data",
+        SENDER,
+    ),
+    # Brevo
+    (502, "5.7.0 Your SMTP account is not yet activated", "mail", ACCOUNT),
+    (
+        450,
+        "4.7.1 Unable to relay. Your SMTP account is not yet activated.",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (525, "5.7.1 Unauthorized IP address", "auth", ACCOUNT),
+    # SparkPost
+    (550, "5.7.1 Exceed Sending Limit (daily)", "data", DAY),
+    (550, "5.7.1 Exceed Sending Limit (hourly)", "data", HOUR),
+    (550, "5.7.1 Exceed Sending Limit (monthly)", "data", MONTH),
+    (550, "5.7.1 Exceed Sending Limit (sandbox)", "data", ACCOUNT),
+    # IONOS: as it is on the line, and as smtplib hands it on
+    (
+        450,
+        "450-Requested mail action not taken: mailbox unavailable\n"
+        "450 Mail send limit exceeded.",
+        "rcpt",
+        HOUR,
+    ),
+    (
+        450,
+        "Requested mail action not taken: mailbox unavailable\n"
+        "Mail send limit exceeded.",
+        "data",
+        HOUR,
+    ),
+    # OVH: also when it blocked the account for spam
+    (535, "5.7.1 Authentication failed", "auth", ACCOUNT),
+    # cPanel
+    (
+        550,
+        "Domain x.com has exceeded the max emails per hour (125/100) allowed.",
+        "data",
+        HOUR,
+    ),
+    # Postfix
+    (
+        421,
+        "4.7.0 host Error: too many connections from 192.0.2.1",
+        "connect",
+        CONNECTIONS,
+    ),
+    (450, "4.7.1 Error: too much mail from 192.0.2.1", "mail", RATE),
+    (452, "4.5.3 Error: too many recipients", "rcpt", RATE),
+    (552, "5.3.4 Message size exceeds fixed limit", "mail", REJECTED),
+    (552, "5.3.4 Error: message file too big", "data", REJECTED),
+]
+
+AMBIGUOUS = [
+    # A recipient's mailbox is not our quota
+    (452, "4.2.2 mailbox quota exceeded", "rcpt", DEFERRED),
+    (
+        452,
+        "4.2.2 The email account that you tried to reach is over quota",
+        "rcpt",
+        DEFERRED,
+    ),
+    (552, "5.2.2 user is over quota", "rcpt", REJECTED),
+    (552, "Mailbox message limit exceeded", "data", REJECTED),
+    (
+        450,
+        "4.2.1 The user you are trying to contact is receiving mail at a rate",
+        "rcpt",
+        DEFERRED,
+    ),
+    (450, "Requested mail action not taken: mailbox unavailable", "rcpt", DEFERRED),
+    (452, "4.5.3 Your message has too many recipients.", "data", DEFERRED),
+    (550, "5.5.3 too many recipients", "rcpt", REJECTED),
+    # A recipient's account is not ours
+    (
+        550,
+        "5.2.1 The email account that you tried to reach is disabled.",
+        "rcpt",
+        REJECTED,
+    ),
+    (
+        550,
+        "5.2.1 The email account that you tried to reach is disabled.",
+        "data",
+        REJECTED,
+    ),
+    (550, "This account is disabled", "rcpt", REJECTED),
+    (550, "5.7.1 account suspended", "rcpt", REJECTED),
+    (550, "5.7.1 Your account has been suspended", "rcpt", ACCOUNT),
+    (550, "The sending account is blocked", "data", ACCOUNT),
+    (550, "5.7.1 account has been suspended", "mail", ACCOUNT),
+    # The sender's address, which Postfix judges at RCPT
+    (
+        553,
+        "5.7.1 <a@b.com>: Sender address rejected: not owned by user x",
+        "rcpt",
+        SENDER,
+    ),
+    (
+        450,
+        "4.1.8 <a@b.com>: Sender address rejected: Domain not found",
+        "rcpt",
+        DEFERRED,
+    ),
+    (
+        550,
+        "5.1.1 <a@b.com>: Recipient address rejected: host said: Sender address",
+        "rcpt",
+        REJECTED,
+    ),
+    (553, "5.7.1 sender not owned by user", "mail", SENDER),
+    (550, "5.1.7 Invalid sender", "data", SENDER),
+    # An IP address is not an enhanced code
+    (450, "Client 192.5.1.8 has to wait", "rcpt", DEFERRED),
+    (550, "5.1.8.20 is not welcome", "rcpt", REJECTED),
+    # The codes alone
+    (550, "5.1.1 no such user", "rcpt", REJECTED),
+    (451, "4.3.0 try later", "rcpt", DEFERRED),
+    (451, "4.3.0 try later", "mail", RATE),
+    (552, "Message size exceeds maximum value", "mail", REJECTED),
+    (530, "5.7.0 Authentication required", "rcpt", ACCOUNT),
+    (535, "5.7.8 bad credentials", "auth", ACCOUNT),
+    (454, "4.7.0 Temporary authentication failure", "auth", UNREACHABLE),
+    (554, "no service here", "connect", UNREACHABLE),
+    (421, "4.3.2 shutting down", "mail", RATE),
+    (421, "4.4.2 closing", "rcpt", UNREACHABLE),
+    # Neither yes nor no, whatever the words
+    (-1, "rate limit exceeded", "data", IN_DOUBT),
+    (354, "5.4.5 Daily user sending limit exceeded", "mail", UNREACHABLE),
+]
+
+
+@tagged("-at_install", "post_install")
+class TestReplies(BaseCase):
+    """Replies are understood as their authors meant them."""
+
+    def _check(self, table):
+        for code, text, command, expected in table:
+            with self.subTest(code=code, text=text, command=command):
+                reply = classify(code, text, command, NOW)
+                self.assertEqual(
+                    (reply.verdict.name, reply.limit, reply.account), expected
+                )
+
+    def test_providers(self):
+        """Each provider's own replies have the meaning that it documents."""
+        self._check(PROVIDERS)
+
+    def test_ambiguous(self):
+        """A recipient's trouble is not taken for ours, nor ours for a recipient's."""
+        self._check(AMBIGUOUS)
+
+    def test_case_of_letters_and_line_breaks_do_not_matter(self):
+        for code, text, command, expected in PROVIDERS:
+            reply = classify(code, text.upper().replace(" ", "\r\n "), command, NOW)
+            with self.subTest(text=text):
+                self.assertEqual(
+                    (reply.verdict.name, reply.limit, reply.account), expected
+                )
+
+    def test_until(self):
+        """When to try again is read from the reply."""
+        for text, seconds in (
+            ("try again after Sun, 01 Mar 2026 12:30:00 UTC", 1800),
+            ("try again after Sun, 01 Mar 2026 12:30:00 GMT )", 1800),
+            ("try again after 1 Mar 2026 13:30:00 +0100", 1800),
+            ("try again after Sun, 01 Mar 2026 12:30:00", 1800),
+            ("Too many messages. Try again in 92 seconds.", 92),
+            ("please retry after 300 seconds", 300),
+            ("greylisted, try again in 5 minutes", 300),
+            ("try again in about 2 hours", 7200),
+            ("retry in 1 day", 86400),
+        ):
+            with self.subTest(text=text):
+                until = classify(451, text, "data", NOW).until
+                self.assertEqual(until, NOW + timedelta(seconds=seconds))
+                self.assertEqual(until.utcoffset(), timedelta(0))
+
+    def test_absurd_until_is_ignored(self):
+        """A date that is malformed, past or far away is none, and never an error."""
+        for text in (
+            "try again later",
+            "try again after Sun, 01 Mar 2026 11:59:59 UTC",
+            "try again after Wed, 15 Apr 2026 12:00:00 UTC",
+            "try again after Sun, 99 Mar 2026 12:30:00 UTC",
+            "try again after Sun, 01 Foo 2026 12:30:00 UTC",
+            "try again after Sun, 01 Mar 0000 12:30:00 UTC",
+            "try again after Sun, 01 Mar 2026 25:61:00 UTC",
+            "try again after Fri, 31 Dec 9999 23:59:59 -9999",
+            "try again after <date>",
+            "try again in 0 seconds",
+            "try again in 9999999 days",
+            "try again in 99999999999999 seconds",
+            "retry in 6 months",
+        ):
+            with self.subTest(text=text):
+                self.assertIsNone(classify(451, text, "data", NOW).until)
+
+    def test_until_only_where_something_is_tried_again(self):
+        text = "5.1.1 no such user, try again in 5 minutes"
+        self.assertIsNone(classify(550, text, "rcpt", NOW).until)
+
+    def test_until_needs_no_clock_given(self):
+        until = classify(451, "try again in 5 minutes", "data").until
+        self.assertGreater(until, datetime.now(timezone.utc))
+
+    def test_long_and_strange_texts(self):
+        """A server cannot keep us busy, nor make us store what PostgreSQL refuses."""
+        texts = [
+            piece * (1_000_000 // len(piece))
+            for piece in (
+                "x",
+                " ",
+                "\0",
+                "5.",
+                "exceeded ",
+                "domain x",
+                "mailbox account daily hourly ",
+                "sender address rejecte",
+                "try again after ",
+            )
+        ]
+        start = time.monotonic()
+        for text in texts:
+            reply = classify(450, text, "rcpt", NOW)
+            self.assertLessEqual(len(reply.text), MAX_TEXT)
+            self.assertNotIn("\0", reply.text)
+        self.assertLess(time.monotonic() - start, 2)
+        self.assertEqual(classify(450, "too\0much mail", "mail").limit, "rate")
+        self.assertEqual(classify(550, None, "rcpt").verdict, Verdict.REJECTED)
+
+    def test_fields_have_defaults(self):
+        reply = Reply(Verdict.SENT, 250, "2.0.0", "ok")
+        self.assertEqual((reply.limit, reply.until, reply.account), ("", None, False))
