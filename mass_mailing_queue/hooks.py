@@ -48,7 +48,8 @@ def uninstall_hook(env):
            SET state = CASE WHEN queue_cancelled THEN 'done'
                             WHEN queue_paused OR ab_testing_enabled THEN 'draft'
                             ELSE 'in_queue' END
-         WHERE queue_managed AND state = 'sending'
+         WHERE queue_managed
+           AND (state = 'sending' OR (state = 'in_queue' AND queue_paused))
         """
     )
     cr.execute(

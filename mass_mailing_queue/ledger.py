@@ -8,6 +8,9 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
 from odoo.modules import module
+from odoo.service.model import PG_CONCURRENCY_ERRORS_TO_RETRY
+
+from odoo.addons.queue_job.exception import RetryableJobError
 
 #: How long a statement waits for a row that somebody else holds (milliseconds).
 LOCK_TIMEOUT = 5_000
@@ -44,9 +47,8 @@ class Ledger:
     def run(self, statement, *args, **kwargs):
         """Run one statement and return its result.
 
-        A connection that died before the statement began is replaced once. A
-        statement whose connection dies under it is not repeated here: only its
-        caller knows whether that is safe.
+        A statement whose connection dies is not repeated here, as only its caller
+        knows whether that is safe; the next one borrows another connection.
 
         :param statement: a function of ``sql.py``, called with a cursor
         :raises psycopg2.errors.LockNotAvailable: after :data:`LOCK_TIMEOUT`
@@ -73,6 +75,22 @@ class Ledger:
                 "SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_TIMEOUT}ms"]
             )
         return self._cr
+
+
+@contextmanager
+def retry_lost_connection():
+    """Have a job run again when its connection to PostgreSQL is lost.
+
+    queue_job does so for conflicts only; a restart of PostgreSQL is no bug either.
+    """
+    try:
+        yield
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        if error.pgcode in PG_CONCURRENCY_ERRORS_TO_RETRY:
+            raise
+        raise RetryableJobError(
+            f"PostgreSQL: {error}", seconds=5, ignore_retry=True
+        ) from error
 
 
 @contextmanager

@@ -52,6 +52,27 @@ def time_budget(limit_time_real):
     return min(30.0, limit_time_real / 4) if limit_time_real > 0 else 30.0
 
 
+def chunk_size(largest, seconds_each, budget):
+    """Return how many recipients to compose at a time.
+
+    What is composed has to leave within the job's time, and a worker that is killed
+    while it composes begins again: so as many as take a quarter of that time.
+
+    :param int largest: bound, for which the costs of a chunk do not show any more
+    :param float seconds_each: what composing for one took last time (seconds), 0 if
+        nothing is known: begin with a fifth of the bound
+    :param float budget: time in which the job starts messages (seconds)
+
+    >>> chunk_size(50, 0.01, 30), chunk_size(50, 0, 30), chunk_size(50, 3, 30)
+    (50, 10, 2)
+    >>> chunk_size(50, 60, 30)
+    1
+    """
+    if not seconds_each:
+        return max(largest // 5, 1)
+    return max(int(min(budget / 4 / seconds_each, largest)), 1)
+
+
 def batches(items, size):
     """Cut a sequence into lists of at most ``size`` items.
 

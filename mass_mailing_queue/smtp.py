@@ -26,7 +26,8 @@ class Session:
     A message is in doubt only from the moment its final dot was handed to the
     network until the server's reply to it was read. Before, it was not accepted;
     after, we know. ``awaiting_reply`` is true in between, and stays true when the
-    connection dies there. ``delivered`` counts the messages it has accepted; with
+    connection dies there. ``in_message`` is true from MAIL FROM on. ``lost`` is set when
+    the connection cannot be used any more. ``delivered`` counts the messages it has accepted; with
     ``max_messages`` of them it is not used again (0: no bound), nor after it rested
     for ``linger`` seconds.
     """
@@ -38,6 +39,8 @@ class Session:
         """
         self.connection = connection
         self.awaiting_reply = False
+        self.in_message = False
+        self.lost = False
         self.delivered = 0
         self.max_messages = 0
         self.linger = CLOSE_AFTER
@@ -51,6 +54,9 @@ class Session:
         send, getreply = connection.send, connection.getreply
 
         def watched_send(data):
+            if isinstance(data, str):
+                # Commands are text, messages are bytes.
+                self.in_message = data[:5].lower() in ("mail ", "rcpt ", "data\r")
             send(data)
             if isinstance(data, bytes) and data.endswith(b"\r\n.\r\n"):
                 self.awaiting_reply = True
@@ -153,8 +159,9 @@ def read_failure(error, command):
             return classify(error.smtp_code, _decode(error.smtp_error), command)
         if isinstance(error, smtplib.SMTPNotSupportedError):
             # SMTPUTF8 for this address, or AUTH that the server does not offer
-            verdict = Verdict.BROKEN if command == "connect" else Verdict.REJECTED
-            return Reply(verdict, text=str(error))
+            if command == "connect":
+                return Reply(Verdict.BROKEN, text=str(error), account=True)
+            return Reply(Verdict.REJECTED, text=str(error))
         if isinstance(error, OSError | smtplib.SMTPException):
             return Reply(Verdict.UNREACHABLE, text=str(error) or type(error).__name__)
         error = error.__cause__ or error.__context__

@@ -12,6 +12,7 @@ with it. Callers flush and invalidate.
 LOCK_CLAIM = 7_221_901
 LOCK_PLAN = 7_221_902
 LOCK_FINISH = 7_221_903
+LOCK_SAMPLE = 7_221_905
 
 # queue_job's runner holds this advisory lock while it leads
 # (queue_job/jobrunner/runner.py, PG_ADVISORY_LOCK_ID).
@@ -35,19 +36,57 @@ def try_lock(cr, namespace, key):
 # ---------------------------------------------------------------------------
 
 
-def planned_up_to(cr, mailing_id, model):
-    """Return the highest record id that has a planned trace, 0 if none.
+def plan_position(cr, mailing_id):
+    """*ledger* Return how many times the mailing's plan was moved on, as committed."""
+    cr.execute(
+        "SELECT COALESCE(queue_slices, 0) FROM mailing_mailing WHERE id = %s",
+        [mailing_id],
+    )
+    return cr.fetchone()[0]
 
-    Index: ``mailing_trace_queue_plan_uniq``, read from its end.
-    """
+
+def drawn_records(cr, campaign_id):
+    """*ledger* Return who is drawn for any version of the campaign's test."""
     cr.execute(
         """
-        SELECT max(res_id) FROM mailing_trace
-         WHERE queue_planned AND mass_mailing_id = %s AND model = %s
+        SELECT sample.res_id FROM mailing_queue_sample sample
+          JOIN mailing_mailing mailing ON mailing.id = sample.mailing_id
+         WHERE mailing.campaign_id = %s
         """,
-        [mailing_id, model],
+        [campaign_id],
     )
-    return cr.fetchone()[0] or 0
+    return {row[0] for row in cr.fetchall()}
+
+
+def keep_sample(cr, mailing_id, res_ids):
+    """Keep who was drawn for a test."""
+    cr.execute(
+        """
+        INSERT INTO mailing_queue_sample (mailing_id, res_id)
+             SELECT %s, unnest(%s) ON CONFLICT DO NOTHING
+        """,
+        [mailing_id, list(res_ids)],
+    )
+
+
+def sample_slice(cr, mailing_id, after, limit):
+    """Return the next record ids of a sample, from its index."""
+    cr.execute(
+        """
+        SELECT res_id FROM mailing_queue_sample
+         WHERE mailing_id = %s AND res_id > %s ORDER BY res_id LIMIT %s
+        """,
+        [mailing_id, after, limit],
+    )
+    return [row[0] for row in cr.fetchall()]
+
+
+def sample_size(cr, mailing_id):
+    """Return how many were drawn."""
+    cr.execute(
+        "SELECT count(*) FROM mailing_queue_sample WHERE mailing_id = %s", [mailing_id]
+    )
+    return cr.fetchone()[0]
 
 
 def traced_records(cr, mailing_ids, model, res_ids):
@@ -179,7 +218,7 @@ def due_traces(cr, trace_ids):
     cr.execute(
         """
         SELECT id FROM mailing_trace
-         WHERE id = ANY(%s) AND trace_status = 'outgoing'
+         WHERE id = ANY(%s) AND trace_status = 'outgoing' AND queue_planned
            AND NOT COALESCE(queue_held, false)
            AND COALESCE(queue_next_attempt, '-infinity') <= now() AT TIME ZONE 'utc'
          ORDER BY id
@@ -199,7 +238,7 @@ def next_due(cr, trace_ids):
         SELECT EXTRACT(EPOCH FROM min(COALESCE(queue_next_attempt, '-infinity'))
                                   - (now() AT TIME ZONE 'utc'))
           FROM mailing_trace
-         WHERE id = ANY(%s) AND trace_status = 'outgoing'
+         WHERE id = ANY(%s) AND trace_status = 'outgoing' AND queue_planned
            AND NOT COALESCE(queue_held, false)
         """,
         [list(trace_ids)],
@@ -251,7 +290,7 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
                             AND sub.list_id = ANY(%(list_ids)s)) THEN 'mail_optout'
                    END AS why) excl ON true
          WHERE target.id = %(trace)s AND trace.id = target.id
-           AND trace.trace_status = 'outgoing'
+           AND trace.trace_status = 'outgoing' AND trace.queue_planned
            AND NOT COALESCE(trace.queue_held, false)
            AND mailing.state = 'sending'
            AND NOT COALESCE(mailing.queue_paused, false)
@@ -355,9 +394,65 @@ def cancel_outgoing(cr, mailing_id, limit):
                write_date = now() AT TIME ZONE 'utc'
          WHERE id IN (SELECT id FROM mailing_trace
                        WHERE mass_mailing_id = %s AND trace_status = 'outgoing'
+                         AND queue_planned
                        LIMIT %s FOR UPDATE SKIP LOCKED)
         """,
         [mailing_id, limit],
+    )
+    return cr.rowcount
+
+
+# ---------------------------------------------------------------------------
+# What people decide about many at a time
+# ---------------------------------------------------------------------------
+
+
+def release_held(cr, mailing_id):
+    """Let the recipients that were kept back be sent after all."""
+    cr.execute(
+        """
+        UPDATE mailing_trace SET queue_held = false
+         WHERE mass_mailing_id = %s AND trace_status = 'outgoing' AND queue_held
+        """,
+        [mailing_id],
+    )
+    return cr.rowcount
+
+
+def put_back(cr, mailing_id, in_doubt):
+    """Make failed recipients wait to be sent again, return how many.
+
+    They wait for a job of their own.
+
+    :param bool in_doubt: those in doubt, or those that failed for certain
+    """
+    cr.execute(
+        """
+        UPDATE mailing_trace
+           SET trace_status = 'outgoing', failure_type = NULL, failure_reason = NULL,
+               queue_attempts = 0, queue_next_attempt = NULL, queue_held = false,
+               queue_job_uuid = NULL, queue_claim_token = NULL,
+               write_date = now() AT TIME ZONE 'utc'
+         WHERE mass_mailing_id = %s AND trace_status = 'error' AND queue_planned
+           AND (COALESCE(failure_type, '') = 'queue_in_doubt') = %s
+        """,
+        [mailing_id, in_doubt],
+    )
+    return cr.rowcount
+
+
+def count_as_sent(cr, mailing_id):
+    """Take a mailing's recipients in doubt to have the email."""
+    cr.execute(
+        """
+        UPDATE mailing_trace
+           SET trace_status = 'sent', failure_type = NULL, failure_reason = NULL,
+               sent_datetime = COALESCE(queue_claimed_at, now() AT TIME ZONE 'utc'),
+               write_date = now() AT TIME ZONE 'utc'
+         WHERE mass_mailing_id = %s AND trace_status = 'error' AND queue_planned
+           AND failure_type = 'queue_in_doubt'
+        """,
+        [mailing_id],
     )
     return cr.rowcount
 
@@ -383,10 +478,17 @@ def outage_wait(cr, server_id):
     return max(float(row[0]), 0.0) if row else 0.0
 
 
+def outage_known(cr, server_id):
+    """*ledger* Return whether the server failed and has not answered since."""
+    cr.execute("SELECT 1 FROM mailing_queue_outage WHERE server_ref = %s", [server_id])
+    return bool(cr.fetchone())
+
+
 def outage_begin(cr, server_id, reply):
     """*ledger* Count one more failure to reach the server.
 
-    Failures that other workers report before the next try is due count as one.
+    Failures that other workers report before the next try is due count as one. What
+    nobody followed up for an hour after its next try was due is over.
 
     :return: (failures in a row, seconds since the first one)
     """
@@ -397,8 +499,14 @@ def outage_begin(cr, server_id, reply):
              VALUES (%(server)s, now() AT TIME ZONE 'utc',
                      now() AT TIME ZONE 'utc', 1, %(reply)s)
         ON CONFLICT (server_ref) DO UPDATE
-                SET failures = outage.failures
-                    + (outage.retry_at <= now() AT TIME ZONE 'utc')::int,
+                SET failures = CASE
+                        WHEN outage.retry_at < EXCLUDED.retry_at - interval '1 hour'
+                        THEN 1
+                        ELSE outage.failures
+                             + (outage.retry_at <= EXCLUDED.retry_at)::int END,
+                    since = CASE
+                        WHEN outage.retry_at < EXCLUDED.retry_at - interval '1 hour'
+                        THEN EXCLUDED.since ELSE outage.since END,
                     reply = EXCLUDED.reply
           RETURNING failures, EXTRACT(EPOCH FROM now() AT TIME ZONE 'utc' - since)
         """,
@@ -637,8 +745,9 @@ def requeue_dead_jobs(cr):
         UPDATE queue_job SET state = 'pending'
          WHERE mailing_id IS NOT NULL AND state IN ('enqueued', 'started')
            AND date_enqueued < now() AT TIME ZONE 'utc' - interval '10 seconds'
-           AND (id IN (SELECT queue_job_id FROM queue_job_lock
-                          FOR NO KEY UPDATE SKIP LOCKED)
+           AND (EXISTS (SELECT 1 FROM queue_job_lock
+                         WHERE queue_job_id = queue_job.id
+                           FOR NO KEY UPDATE SKIP LOCKED)
                 OR NOT EXISTS (SELECT 1 FROM queue_job_lock
                                 WHERE queue_job_id = queue_job.id))
         """

@@ -8,15 +8,16 @@ from .support.process import wait_until
 def plan_slowly(env, step, mailing_id, slice_size):
     """Plan slice by slice, and say when one is committed."""
     from odoo.addons.mass_mailing_queue import slicing
-    from odoo.addons.mass_mailing_queue.ledger import transaction
+    from odoo.addons.mass_mailing_queue.ledger import Ledger, transaction
 
     slicing.SLICE_SIZE = slice_size
     mailing = env["mailing.mailing"].browse(mailing_id)
     more = True
-    while more:
-        with transaction(env):
-            more = mailing._queue_plan_slice()
-        step("planned")
+    with Ledger(env) as ledger:
+        while more:
+            with transaction(env):
+                more = mailing._queue_plan_slice(ledger)
+            step("planned")
 
 
 def press(env, step, mailing_id, action):

@@ -3,6 +3,7 @@ from . import mailing_contact
 from . import mailing_list
 from . import mailing_queue_guard
 from . import mailing_queue_outage
+from . import mailing_queue_sample
 from . import mailing_trace
 from . import mailing_mailing
 from . import mailing_mailing_plan

@@ -6,6 +6,9 @@ from odoo.exceptions import UserError
 
 from odoo.addons.queue_job.utils import must_run_without_delay
 
+from .. import sql
+from ..ledger import Ledger
+
 # What a recipient reads. A change of one of these between two recipients means that
 # they get different emails.
 CONTENT_FIELDS = (
@@ -45,11 +48,10 @@ class MailingMailing(models.Model):
     queue_paused = fields.Boolean("Paused", readonly=True, copy=False, tracking=True)
     queue_pause_reason = fields.Text("Why it is Paused", readonly=True, copy=False)
     queue_cancelled = fields.Boolean(readonly=True, copy=False)
-    queue_sample = fields.Json(
+    queue_sampled = fields.Boolean(
         readonly=True,
         copy=False,
-        prefetch=False,
-        help="The recipients drawn for this A/B test, once.",
+        help="The recipients of this A/B test are drawn.",
     )
     queue_recipients = fields.Integer(
         "Audience when Sent",
@@ -64,25 +66,27 @@ class MailingMailing(models.Model):
 
     def _compute_queue_counts(self):
         counts = {
-            (mailing.id, held): count
-            for mailing, held, count in self.env["mailing.trace"]
+            (mailing.id, status): count
+            for mailing, status, count in self.env["mailing.trace"]
             .sudo()
             ._read_group(
                 [
                     ("mass_mailing_id", "in", self.ids),
                     "|",
+                    "&",
                     ("failure_type", "=", "queue_in_doubt"),
+                    ("trace_status", "=", "error"),
                     "&",
                     ("queue_held", "=", True),
                     ("trace_status", "=", "outgoing"),
                 ],
-                ["mass_mailing_id", "queue_held"],
+                ["mass_mailing_id", "trace_status"],
                 ["__count"],
             )
         }
         for mailing in self:
-            mailing.queue_held = counts.get((mailing.id, True), 0)
-            mailing.queue_in_doubt = counts.get((mailing.id, False), 0)
+            mailing.queue_held = counts.get((mailing.id, "outgoing"), 0)
+            mailing.queue_in_doubt = counts.get((mailing.id, "error"), 0)
 
     def _compute_queue_job_count(self):
         counts = dict(
@@ -209,11 +213,15 @@ class MailingMailing(models.Model):
     def _action_send_mail(self, res_ids=None):
         """Divert the managed mailings to their fan-out.
 
-        Calls for explicit records by other addons stay native. An empty list means
-        nobody, where upstream would send to everybody.
+        Calls for explicit records by other addons stay native, but do not declare a
+        mailing done that is under way. An empty list means nobody, where upstream would
+        send to everybody.
         """
-        if "mass_mailing_queue_traces" in self.env.context or res_ids:
+        if "mass_mailing_queue_traces" in self.env.context:
             return super()._action_send_mail(res_ids=res_ids)
+        if res_ids:
+            under_way = self.with_context(mass_mailing_queue_explicit=True)
+            return super(MailingMailing, under_way)._action_send_mail(res_ids=res_ids)
         in_cron = self.env.context.get("mass_mailing_queue_cron")
         # What the scheduled action finds under way natively is finished natively.
         managed = self.filtered("queue_managed") if in_cron else self._queue_adopt()
@@ -237,7 +245,8 @@ class MailingMailing(models.Model):
         :return: number of these recipients that are sent after the call
         """
         self.ensure_one()
-        self._queue_plan_records(res_ids)
+        with Ledger(self.env) as ledger:
+            self._queue_plan_records(ledger, res_ids)
         return (
             self.env["mailing.trace"]
             .search(
@@ -260,12 +269,14 @@ class MailingMailing(models.Model):
         :raises UserError: if nobody is left to send to
         """
         self.ensure_one()
-        if self.queue_paused and self.env.context.get("mass_mailing_queue_cron"):
+        if self.env.context.get("mass_mailing_queue_cron"):
+            # The state is the fan-out's to write: the two run at the same moment.
+            if not self.queue_paused:
+                self._queue_enqueue_plan()
             return
-        if not self.env.context.get("mass_mailing_queue_cron"):
-            if not self._queue_has_open_traces() and not self._queue_next_records():
-                raise UserError(self.env._("There are no recipients selected."))
-            self._queue_unpause()
+        if not self._queue_has_open_traces() and not self._queue_next_records():
+            raise UserError(self.env._("There are no recipients selected."))
+        self._queue_unpause()
         if self.state != "sending":
             self.write({"state": "sending"})
             self._queue_plan_again()
@@ -276,7 +287,14 @@ class MailingMailing(models.Model):
         self.sudo().write({"queue_cursor": 0, "queue_planned": False})
 
     def _queue_unpause(self):
-        """A person wants it sent, from this database."""
+        """A person wants it sent, from this database.
+
+        If this database may be a copy, that decision is for this mailing only: the
+        others pause first, and ask.
+        """
+        kind = sql.guard_check(self.env.cr)
+        if kind:
+            self.sudo()._queue_pause_all(kind)
         self.sudo().write(
             {
                 "queue_paused": False,
@@ -300,7 +318,7 @@ class MailingMailing(models.Model):
             raise UserError(self.env._("Give the mailing a subject before sending it."))
         if tools.is_html_empty(self.body_html) and not self.attachment_ids:
             raise UserError(self.env._("The mailing is empty: write something first."))
-        record_ids = self._queue_next_records(limit=1)
+        record_ids = self.sudo()._queue_next_records()
         if not record_ids:
             raise UserError(
                 self.env._(
@@ -308,7 +326,8 @@ class MailingMailing(models.Model):
                     "the filter."
                 )
             )
-        composer = self.env["mail.compose.message"].new(
+        # As the jobs will render it, and native Odoo does: as superuser.
+        composer = self.env["mail.compose.message"].sudo().new(
             {
                 "composition_mode": "mass_mail",
                 "model": self.mailing_model_real,

@@ -40,11 +40,12 @@ class MailingMailing(models.Model):
         """Go on with whoever still waits, held recipients included."""
         self.check_access("write")
         for mailing in self._queue_under_way():
-            mailing._queue_traces("outgoing", [("queue_held", "=", True)]).write(
-                {"queue_held": False}
-            )
+            self.env.flush_all()
+            sql.release_held(self.env.cr, mailing.id)
+            self.env.invalidate_all(flush=False)
             mailing._queue_unpause()
-            mailing._queue_enqueue_plan()
+            if mailing.state == "sending" or mailing._queue_is_due():
+                mailing._queue_enqueue_plan()
         return True
 
     def action_queue_cancel(self):
@@ -85,12 +86,7 @@ class MailingMailing(models.Model):
         if managed:
             managed.check_access("write")
         for mailing in managed:
-            failed = mailing._queue_traces(
-                "error", [("failure_type", "!=", "queue_in_doubt")]
-            )
-            if failed:
-                failed._queue_put_back()
-                mailing._queue_continue()
+            mailing._queue_put_back(in_doubt=False)
         if rest := self - managed:
             return super(MailingMailing, rest).action_retry_failed()
         return True
@@ -98,12 +94,18 @@ class MailingMailing(models.Model):
     def action_queue_count_as_sent(self):
         """Take all recipients in doubt to have the email."""
         self.check_access("write")
-        return self._queue_in_doubt_traces().action_queue_count_as_sent()
+        self.env.flush_all()
+        for mailing in self:
+            sql.count_as_sent(self.env.cr, mailing.id)
+        self.env.invalidate_all(flush=False)
+        return True
 
     def action_queue_send_again(self):
         """Send to all recipients in doubt (perhaps once more)."""
         self.check_access("write")
-        return self._queue_in_doubt_traces().action_queue_send_again()
+        for mailing in self:
+            mailing._queue_put_back(in_doubt=True)
+        return True
 
     def action_view_queue_in_doubt(self):
         """Open the recipients in doubt, to decide about each."""
@@ -130,36 +132,25 @@ class MailingMailing(models.Model):
             and mailing.state in ("in_queue", "sending")
         )
 
-    def _queue_traces(self, status, domain):
+    def _queue_put_back(self, in_doubt):
+        """Make failed recipients wait again, and go on if there are any."""
         self.ensure_one()
-        return (
-            self.env["mailing.trace"]
-            .sudo()
-            .search(
-                [
-                    ("mass_mailing_id", "=", self.id),
-                    ("trace_status", "=", status),
-                    ("queue_planned", "=", True),
-                    *domain,
-                ]
-            )
-        )
-
-    def _queue_in_doubt_traces(self):
-        return self.env["mailing.trace"].search(
-            [
-                ("mass_mailing_id", "in", self.ids),
-                ("trace_status", "=", "error"),
-                ("failure_type", "=", "queue_in_doubt"),
-            ]
-        )
+        self.env.flush_all()
+        count = sql.put_back(self.env.cr, self.id, in_doubt)
+        self.env.invalidate_all(flush=False)
+        if count:
+            self._queue_continue()
 
     def _queue_continue(self):
-        """Send again what was put back, also on a mailing that was done."""
+        """Send again what was put back, also on a mailing that was done.
+
+        A mailing under way that is paused or being cancelled stays so: who decides about
+        a few recipients does not decide about all that wait.
+        """
         for mailing in self:
             if mailing.state in ("done", "draft"):
                 mailing.write({"state": "sending"})
-            mailing._queue_unpause()
+                mailing._queue_unpause()
             mailing._queue_enqueue_plan()
 
     def write(self, vals):
@@ -167,16 +158,18 @@ class MailingMailing(models.Model):
 
         And keep upstream's composing from declaring the mailing done: that is the
         finalizer's to say, and no worker writes the mailing. Nor does the scheduled
-        action, which marks as sending what is sending already: the write would collide
-        with the finalizer's.
+        action: it would collide with the fan-out, which runs at the same moment, and with
+        the finalizer.
         """
         if self.env.context.get("mass_mailing_queue_cron") and vals == {
             "state": "sending"
         }:
-            self = self.filtered(
-                lambda mailing: not mailing.queue_managed or mailing.state != "sending"
-            )
-        if "mass_mailing_queue_traces" in self.env.context:
+            self = self.filtered(lambda mailing: not mailing.queue_managed)
+        if "mass_mailing_queue_traces" in self.env.context or (
+            self.env.context.get("mass_mailing_queue_explicit")
+            and vals.get("state") == "done"
+            and self._queue_is_under_way()
+        ):
             vals = {
                 name: value
                 for name, value in vals.items()
@@ -206,6 +199,13 @@ class MailingMailing(models.Model):
                 )
         return result
 
+    def _queue_is_under_way(self):
+        """Return whether a recipient of a managed mailing of self still waits."""
+        return any(
+            mailing.queue_managed and mailing._queue_has_open_traces()
+            for mailing in self
+        )
+
     def _queue_content(self, mailing):
         return [mailing[name] for name in CONTENT_FIELDS]
 
@@ -230,7 +230,7 @@ class MailingMailing(models.Model):
     def _queue_request_pause(self, kind, detail=""):
         """Have the mailing paused by its control job. Writes no mailing.
 
-        :param str kind: ``account``, ``copy``, ``asleep`` or ``bug``
+        :param str kind: ``account``, ``content``, ``copy``, ``asleep`` or ``bug``
         :param str detail: the server's words, or the exception's name
         """
         self.ensure_one()
@@ -243,7 +243,7 @@ class MailingMailing(models.Model):
     def _job_pause(self, kind, detail=""):
         """Pause the mailing and tell its responsible why, once (job body)."""
         mailing = self.exists()
-        if not mailing or mailing.state != "sending" or mailing.queue_paused:
+        if not mailing or mailing.queue_paused or not mailing._queue_under_way():
             return None
         reasons = {
             "account": self.env._(
@@ -257,6 +257,11 @@ class MailingMailing(models.Model):
             "asleep": self.env._(
                 "This database was not running for more than a day in the middle of "
                 "this mailing. Resume if its recipients are still to get it."
+            ),
+            "content": self.env._(
+                "The email could be made for none of the last recipients: %s "
+                "Mend the content, then resume.",
+                detail,
             ),
             "bug": self.env._(
                 "A job of this mailing failed: %s See its jobs, then resume.", detail
@@ -273,7 +278,7 @@ class MailingMailing(models.Model):
             "mail.mail_activity_data_todo",
             date_deadline=fields.Date.context_today(mailing),
             summary=self.env._("Mailing paused"),
-            note=reasons[kind],
+            note=Markup("<p>%s</p>") % reasons[kind],
             user_id=user.id,
         )
         return reasons[kind]

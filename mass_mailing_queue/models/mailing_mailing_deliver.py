@@ -7,19 +7,20 @@ import secrets
 import socket
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg2
 from psycopg2 import errors
 
 from odoo import models, tools
 from odoo.tools import config
+from odoo.tools.lru import LRU
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import slicing, smtp, sql
 from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
-from ..ledger import Ledger, commit, transaction
+from ..ledger import Ledger, commit, retry_lost_connection, transaction
 from ..replies import Reply, Verdict
 
 _logger = logging.getLogger(__name__)
@@ -27,9 +28,12 @@ _logger = logging.getLogger(__name__)
 #: Idle SMTP sessions of this process.
 SESSIONS = smtp.SessionPool()
 
-#: Recipients composed, delivered and settled together. What a killed worker composed
-#: in vain is at most this; one commit per step is shared by as many.
+#: Recipients composed, delivered and settled together, at most. What a killed worker
+#: composed in vain is at most this; one commit per step is shared by as many.
 CHUNK_SIZE = 50
+
+#: What composing for one recipient took last (seconds), by database and mailing.
+COMPOSE_SECONDS = LRU(256)
 
 #: Attempts before a recipient whose server says "later" has failed.
 MAX_ATTEMPTS = 5
@@ -60,6 +64,7 @@ class Route:
     session_key: tuple
     context: dict
     parcels: list = field(default_factory=list)
+    suspected: bool = False
 
 
 class MailingMailing(models.Model):
@@ -80,7 +85,7 @@ class MailingMailing(models.Model):
         if not mailing:
             return self.env._("The mailing was deleted.")
         seconds = slicing.time_budget(config["limit_time_real"])
-        with Ledger(self.env) as ledger:
+        with retry_lost_connection(), Ledger(self.env) as ledger:
             try:
                 mailing._queue_deliver(ledger, trace_ids, seconds)
             except DeliveryStopped as stopped:
@@ -143,8 +148,9 @@ class MailingMailing(models.Model):
         :raises DeliveryStopped, DeliveryPostponed, AccountBroken: see ``exceptions.py``
         """
         self._queue_check_may_send(ledger)
+        self._queue_check_outage(ledger, self._queue_find_server().id)
         with self._queue_admission(ledger):
-            self._queue_deliver_chunks(ledger, trace_ids, time.monotonic() + seconds)
+            self._queue_deliver_chunks(ledger, trace_ids, seconds)
 
     def _queue_admission(self, ledger):
         """Return what this worker holds while it delivers. Extension point.
@@ -156,20 +162,49 @@ class MailingMailing(models.Model):
         """
         return nullcontext()
 
-    def _queue_deliver_chunks(self, ledger, trace_ids, deadline):
-        for chunk in slicing.batches(list(trace_ids), CHUNK_SIZE):
+    def _queue_deliver_chunks(self, ledger, trace_ids, seconds):
+        begun = time.monotonic()
+        key = self.env.cr.dbname, self.id
+        trace_ids = list(trace_ids)
+        while trace_ids:
+            size = slicing.chunk_size(CHUNK_SIZE, COMPOSE_SECONDS.get(key), seconds)
+            chunk, trace_ids = trace_ids[:size], trace_ids[size:]
             due = ledger.run(sql.due_traces, chunk)
             if not due:
                 continue
-            if time.monotonic() > deadline:
+            composing = time.monotonic()
+            if composing > begun + seconds:
                 raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
             routes = self._queue_compose(ledger, due)
+            COMPOSE_SECONDS[key] = (time.monotonic() - composing) / len(due)
             outcomes = {}
             try:
                 for route in routes:
-                    self._queue_deliver_route(ledger, route, outcomes, deadline)
+                    self._queue_deliver_route(
+                        ledger, route, outcomes, begun + seconds, seconds / 2
+                    )
             finally:
                 self._queue_settle(routes, outcomes)
+
+    def _queue_find_server(self):
+        """Return the outgoing server that the mailing's emails will leave through.
+
+        Single emails may differ, where an addon changes their sender.
+
+        :return: ``ir.mail_server``, empty for the one of the configuration file
+        """
+        self.ensure_one()
+        servers = self.env["ir.mail_server"].sudo()
+        if self.mail_server_id:
+            return self.mail_server_id.sudo()
+        return servers._find_mail_server(self.email_from or "")[0] or servers
+
+    def _queue_check_outage(self, ledger, server_id):
+        """:raises DeliveryPostponed: while the server is known not to be reachable"""
+        if wait := ledger.run(sql.outage_wait, server_id or 0):
+            raise DeliveryPostponed(
+                self.env._("The mail server is not reachable."), wait
+            )
 
     def _queue_check_may_send(self, ledger):
         """:raises DeliveryStopped: if the mailing, or this database, does not send"""
@@ -187,31 +222,48 @@ class MailingMailing(models.Model):
         """Make the messages of these recipients. Step 1. Extension point.
 
         Runs upstream's composer, mail creation and ``_prepare_outgoing_list`` and
-        commits. Content that cannot be rendered for one recipient fails that one.
+        commits. Content that cannot be rendered for one recipient fails that one; if it
+        can be for none of several, the content is at fault and nobody fails.
 
         :return: list of :class:`Route`
+        :raises DeliveryStopped: when the mailing is paused for its content
+        """
+        routes, failures = self._queue_try_compose(trace_ids)
+        if failures and len(trace_ids) > 1:
+            routes, failures = [], {}
+            for trace_id in trace_ids:
+                found, failed = self._queue_try_compose([trace_id])
+                routes += found
+                failures.update(failed)
+            if len(failures) == len(trace_ids):
+                error = str(failures[trace_ids[0]])
+                self._queue_request_pause("content", error)
+                raise DeliveryStopped(error)
+        for trace_id, error in failures.items():
+            reason = self.env._("The email could not be made: %s", error)
+            ledger.run(sql.fail_outgoing, trace_id, reason)
+        return routes
+
+    def _queue_try_compose(self, trace_ids):
+        """Compose in a transaction of its own.
+
+        :return: list of :class:`Route`, dict of the first trace's id → exception
+        :raises psycopg2.OperationalError: if it may work next time
         """
         try:
             with transaction(self.env):
-                return self._queue_compose_chunk(trace_ids)
-        except psycopg2.Error:
+                return self._queue_compose_chunk(trace_ids), {}
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
             raise
         except Exception as error:
-            if len(trace_ids) == 1:
-                _logger.warning(
-                    "Mailing %s: recipient %s cannot be composed (%s)",
-                    self.id,
-                    trace_ids[0],
-                    type(error).__name__,
-                )
-                reason = self.env._("The email could not be made: %s", error)
-                ledger.run(sql.fail_outgoing, trace_ids[0], reason)
-                return []
-        return [
-            route
-            for trace_id in trace_ids
-            for route in self._queue_compose(ledger, [trace_id])
-        ]
+            _logger.warning(
+                "Mailing %s: %s recipients from %s on cannot be composed (%s)",
+                self.id,
+                len(trace_ids),
+                trace_ids[0],
+                type(error).__name__,
+            )
+            return [], {trace_ids[0]: error}
 
     def _queue_compose_chunk(self, trace_ids):
         traces = self.env["mailing.trace"].browse(trace_ids).exists()
@@ -292,34 +344,41 @@ class MailingMailing(models.Model):
     # 2 permit, 3 claim, 4 deliver, 5 record
     # ------------------------------------------------------------------
 
-    def _queue_deliver_route(self, ledger, route, outcomes, deadline):
+    def _queue_deliver_route(self, ledger, route, outcomes, deadline, grace):
         """Deliver one route's parcels, in one transaction that writes nothing.
 
         :param dict outcomes: filled with mail id → :class:`~..replies.Reply`
+        :param float deadline: no message starts after this ``time.monotonic()``
+        :param float grace: unless it is the first of its chunk, which may start so much
+            later (seconds): however long composing took, something leaves
         """
         token = secrets.randbelow(2**31 - 1) + 1
         session = None
         sql.try_lock(self.env.cr, sql.LOCK_CLAIM, token)
         try:
             for parcel in route.parcels:
-                if time.monotonic() > deadline:
-                    raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
                 self._queue_permit(ledger, route, parcel)
                 if session is not None and not session.is_alive():
                     session.close()
                     session = None
                 if session is None:
                     session = self._queue_open_session(ledger, route)
+                # Checked last: a turn and a connection take their time, too.
+                if time.monotonic() > deadline + (0 if outcomes else grace):
+                    raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
                 reply = self._queue_deliver_one(ledger, session, route, parcel, token)
                 if reply is None:
                     continue
                 outcomes[parcel.mail_id] = reply
-                if reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT):
-                    broken, session = session, None
-                    broken.close()
-                    if broken.delivered:
-                        # Servers close a session after some messages: open another.
-                        continue
+                used = session
+                if used.lost:
+                    used.close()
+                    session = None
+                if reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT) and (
+                    used.delivered
+                ):
+                    # Servers close a session after some messages: open another.
+                    continue
                 self._queue_heed(ledger, route, reply)
         finally:
             if session is not None:
@@ -348,6 +407,7 @@ class MailingMailing(models.Model):
         if not self._queue_claim(ledger, parcel, token):
             return None
         reply = failure or self._queue_transmit(session, route, messages)
+        reply = self._queue_suspect(ledger, session, route, reply)
         self._queue_record(ledger, parcel, token, reply)
         session.last_used = time.monotonic()
         if reply.verdict is Verdict.SENT:
@@ -355,6 +415,29 @@ class MailingMailing(models.Model):
                 ledger.run(sql.outage_end, route.mail_server_id or 0)
             session.delivered += 1
         return reply
+
+    def _queue_suspect(self, ledger, session, route, reply):
+        """Return the reply as it is to be understood, if a message broke the connection.
+
+        Is it the server that fails, or does this message make it fail? If nothing was
+        known against the server, the message is suspected once: it is tried again
+        later, its attempts count, and the others go on. If the next one breaks a fresh
+        connection too, it is the server.
+        """
+        session.lost = reply.code == 421 or reply.verdict in (
+            Verdict.UNREACHABLE,
+            Verdict.IN_DOUBT,
+        )
+        if (
+            reply.verdict is not Verdict.UNREACHABLE
+            or not session.in_message
+            or session.delivered
+        ):
+            return reply
+        if route.suspected or ledger.run(sql.outage_known, route.mail_server_id or 0):
+            return reply
+        route.suspected = True
+        return replace(reply, verdict=Verdict.DEFERRED)
 
     def _queue_build(self, route, parcel):
         """Build the MIME of a parcel's messages, upstream's way."""
@@ -524,11 +607,7 @@ class MailingMailing(models.Model):
         :raises DeliveryPostponed: if the server cannot be reached now
         :raises AccountBroken: if it refuses us
         """
-        server_ref = route.mail_server_id or 0
-        if wait := ledger.run(sql.outage_wait, server_ref):
-            raise DeliveryPostponed(
-                self.env._("The mail server is not reachable."), wait
-            )
+        self._queue_check_outage(ledger, route.mail_server_id)
         if session := SESSIONS.take(route.session_key):
             return session
         try:
@@ -544,7 +623,7 @@ class MailingMailing(models.Model):
             reply = smtp.read_failure(error, "connect")
             if reply is None:
                 # No server configured, an archived one, an unreadable certificate
-                reply = Reply(Verdict.BROKEN, text=str(error))
+                reply = Reply(Verdict.BROKEN, text=str(error), account=True)
             self._queue_heed(ledger, route, reply)
             raise DeliveryPostponed(reply.text, slicing.outage_delay(1)) from error
         return smtp.Session(connection)
@@ -556,7 +635,12 @@ class MailingMailing(models.Model):
         """
         if reply.verdict is Verdict.BROKEN:
             raise AccountBroken(reply.text)
-        if reply.verdict not in (Verdict.UNREACHABLE, Verdict.SLOW_DOWN):
+        if reply.verdict not in (
+            Verdict.UNREACHABLE,
+            Verdict.SLOW_DOWN,
+            # Of a connection that never delivered: the next would end the same way.
+            Verdict.IN_DOUBT,
+        ):
             return
         server_ref = route.mail_server_id or 0
         failures, seconds = ledger.run(sql.outage_begin, server_ref, reply.text[:200])

@@ -11,7 +11,7 @@ from odoo.tools import config
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import slicing, sql
-from ..ledger import Ledger, transaction
+from ..ledger import Ledger, retry_lost_connection, transaction
 
 _logger = logging.getLogger(__name__)
 
@@ -44,13 +44,13 @@ class MailingMailing(models.Model):
         if not mailing:
             return self.env._("The mailing was deleted.")
         deadline = time.monotonic() + slicing.time_budget(config["limit_time_real"])
-        with Ledger(self.env) as ledger:
+        with retry_lost_connection(), Ledger(self.env) as ledger:
             if reason := ledger.run(sql.guard_check):
                 mailing._queue_request_pause(reason)
                 return self.env._("Paused: this database may be a copy.")
             while True:
                 with transaction(self.env):
-                    more = mailing._queue_plan_slice()
+                    more = mailing._queue_plan_slice(ledger)
                 if not more:
                     break
                 if time.monotonic() > deadline:
@@ -60,8 +60,10 @@ class MailingMailing(models.Model):
             mailing._queue_finish_if_settled(ledger)
         return self.env._("Every recipient has a job.")
 
-    def _queue_plan_slice(self):
+    def _queue_plan_slice(self, ledger):
         """Plan one slice, in one transaction. Step 0 of a recipient's way.
+
+        When everybody is planned, whoever lost their job gets another one.
 
         :return: whether there is more to plan
         """
@@ -71,16 +73,22 @@ class MailingMailing(models.Model):
         self.invalidate_recordset()
         if not self._queue_may_plan():
             return False
-        if self.state == "in_queue":
-            self._queue_open()
-        orphans = sql.orphans(self.env.cr, self.id, slicing.SLICE_SIZE)
-        if orphans:
-            self._queue_create_jobs(self.env["mailing.trace"].browse(orphans))
+        if ledger.run(sql.plan_position, self.id) != self.queue_slices:
+            # Another fan-out committed between our snapshot and our lock: the next
+            # transaction sees what it planned.
             return True
+        if self.state == "in_queue" or not self.queue_slices:
+            self._queue_open()
         if self.queue_planned:
-            return False
-        found, last = self._queue_take_slice()
-        if res_ids := self._queue_without_trace(found):
+            orphans = sql.orphans(self.env.cr, self.id, slicing.SLICE_SIZE)
+            if orphans:
+                self._queue_create_jobs(self.env["mailing.trace"].browse(orphans))
+                self.queue_slices += 1
+            return bool(orphans)
+        if not self._queue_draw_sample(ledger):
+            return True
+        found, last = self._queue_take_range()
+        if res_ids := self._queue_without_trace(self._queue_take_records(found)):
             self._queue_plan_traces(res_ids)
         self.write(
             {
@@ -94,14 +102,21 @@ class MailingMailing(models.Model):
     def _queue_may_plan(self):
         return (
             self.queue_managed
-            and self.state in ("in_queue", "sending")
+            and (self.state == "sending" or self._queue_is_due())
             and not (self.queue_paused or self.queue_cancelled)
         )
 
+    def _queue_is_due(self):
+        """Return whether the mailing waits in the queue and its time has come."""
+        return self.state == "in_queue" and (
+            not self.schedule_date or self.schedule_date <= fields.Datetime.now()
+        )
+
     def _queue_open(self):
-        """Take the mailing from the queue: from here on it is sending."""
+        """Begin: from here on the mailing is sending."""
         _logger.info("Mailing %s: planning begins", self.id)
-        self.write({"state": "sending"})
+        if self.state != "sending":
+            self.write({"state": "sending"})
         self._queue_prepare_links()
 
     def _queue_prepare_links(self):
@@ -127,50 +142,67 @@ class MailingMailing(models.Model):
     # Slices
     # ------------------------------------------------------------------
 
-    def _queue_next_records(self, limit=1):
+    def _queue_next_records(self, after=0, limit=1):
         """Return ids of the next records to plan, by id. Extension point.
 
+        :param int after: only larger ids
         :param int limit: how many at most
         """
-        if isinstance(self.queue_sample, list):
-            after = self.queue_cursor
-            return [res_id for res_id in self.queue_sample if res_id > after][:limit]
-        domain = Domain(self._get_recipients_domain())
-        domain &= Domain("id", ">", self.queue_cursor)
+        if self.queue_sampled:
+            return sql.sample_slice(self.env.cr, self.id, after, limit)
+        domain = Domain(self._get_recipients_domain()) & Domain("id", ">", after)
         return (
             self.env[self.mailing_model_real]
             .search(domain, order="id", limit=limit)
             .ids
         )
 
-    def _queue_take_slice(self):
-        """Return the next records to plan and whether they are the last.
-
-        The range comes from the domain, its records from ``_get_recipients``, which
-        other addons override.
-        """
-        if self._queue_is_sampled() and not isinstance(self.queue_sample, list):
-            # Drawn whole, once: every later call would draw other people.
-            self.queue_sample = sorted(self._get_recipients())
-        found = self._queue_next_records(limit=slicing.SLICE_SIZE)
-        last = len(found) < slicing.SLICE_SIZE
-        if not found:
-            return [], True
-        if not self.queue_recipients:
+    def _queue_take_range(self):
+        """Return the ids of the next slice, and whether it is the last."""
+        found = self._queue_next_records(self.queue_cursor, slicing.SLICE_SIZE)
+        if found and not self.queue_recipients:
             self.queue_recipients = self._queue_count_recipients()
-        if not self._queue_is_sampled():
-            bounds = found[0], found[-1]
-            found = sorted(
-                self.with_context(mass_mailing_queue_range=bounds)._get_recipients()
-            ) or [bounds[1]]
-        return found, last
+        return found, len(found) < slicing.SLICE_SIZE
+
+    def _queue_take_records(self, found):
+        """Return those of a slice who are recipients.
+
+        The slice comes from the domain, its recipients from ``_get_recipients``, which
+        other addons override: it may leave out any of them, or all.
+        """
+        if not found or self.queue_sampled:
+            return found
+        bounds = found[0], found[-1]
+        return sorted(
+            self.with_context(mass_mailing_queue_range=bounds)._get_recipients()
+        )
+
+    def _queue_draw_sample(self, ledger):
+        """Draw the recipients of an A/B test whole, once.
+
+        Versions of one campaign draw one after the other, each from those that are left:
+        the lock is held until the draw is committed.
+
+        :return: whether the plan can go on
+        """
+        if not self._queue_is_sampled() or self.queue_sampled:
+            return True
+        campaign_id = self.campaign_id.id or 0
+        if not sql.try_lock(self.env.cr, sql.LOCK_SAMPLE, campaign_id):
+            time.sleep(0.2)
+            return False
+        drawn = ledger.run(sql.drawn_records, campaign_id)
+        sample = self.with_context(mass_mailing_queue_drawn=drawn)._get_recipients()
+        sql.keep_sample(self.env.cr, self.id, sample)
+        self.queue_sampled = True
+        return True
 
     def _queue_is_sampled(self):
         return self.ab_testing_enabled and not self.ab_testing_is_winner_mailing
 
     def _queue_count_recipients(self):
-        if self._queue_is_sampled():
-            return len(self.queue_sample)
+        if self.queue_sampled:
+            return sql.sample_size(self.env.cr, self.id)
         return self.env[self.mailing_model_real].search_count(
             self._get_recipients_domain()
         )
@@ -197,15 +229,24 @@ class MailingMailing(models.Model):
     # Traces
     # ------------------------------------------------------------------
 
-    def _queue_plan_records(self, res_ids):
+    def _queue_plan_records(self, ledger, res_ids):
         """Plan these records if they are recipients without a trace."""
         self.ensure_one()
         if not self.queue_managed:
             return
-        wanted = self._queue_without_trace(sorted(res_ids))
-        if wanted:
+        while True:
             with transaction(self.env):
-                self.sudo()._queue_plan_traces(wanted, with_jobs=False)
+                if not sql.try_lock(self.env.cr, sql.LOCK_PLAN, self.id):
+                    time.sleep(0.2)
+                    continue
+                self.invalidate_recordset(["queue_slices"])
+                if ledger.run(sql.plan_position, self.id) != self.queue_slices:
+                    continue
+                wanted = self._queue_without_trace(sorted(res_ids))
+                if wanted:
+                    self.sudo()._queue_plan_traces(wanted, with_jobs=False)
+                    self.sudo().queue_slices += 1
+                return
 
     def _queue_plan_traces(self, res_ids, with_jobs=True):
         """Create the traces of these records, and the jobs of those to be sent."""

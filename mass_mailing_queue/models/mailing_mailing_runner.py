@@ -162,12 +162,8 @@ class MailingMailing(models.Model):
             if mailing.queue_paused or mailing.queue_cancelled:
                 continue
             if mailing.state == "in_queue":
-                if (
-                    mailing.schedule_date
-                    and mailing.schedule_date > fields.Datetime.now()
-                ):
-                    continue
-                mailing._queue_revive_plan()
+                if mailing._queue_is_due():
+                    mailing._queue_revive_plan()
             elif not mailing.queue_planned or sql.orphans(
                 self.env.cr, mailing.id, limit=1
             ):
@@ -189,12 +185,17 @@ class MailingMailing(models.Model):
             self._queue_enqueue_plan()
 
     def _queue_pause_all(self, kind):
-        """Pause everything under way: this database must not go on by itself."""
+        """Pause everything under way but self: it must not go on by itself.
+
+        After a sleep, what is only scheduled may begin: it has not been mailed by halves.
+        """
+        states = ("sending",) if kind == "asleep" else ("in_queue", "sending")
         for mailing in self.search(
             [
                 ("queue_managed", "=", True),
-                ("state", "=", "sending"),
+                ("state", "in", states),
                 ("queue_paused", "=", False),
+                ("id", "not in", self.ids),
             ]
         ):
             mailing._job_pause(kind)

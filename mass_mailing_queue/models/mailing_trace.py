@@ -111,10 +111,11 @@ class MailingTrace(models.Model):
 
     def action_queue_send_again(self):
         """Resolve recipients in doubt: send them the email (perhaps once more)."""
-        mailings = self.mass_mailing_id
-        mailings.check_access("write")
-        self._queue_check_in_doubt()._queue_put_back()
-        mailings._queue_continue()
+        self.mass_mailing_id.check_access("write")
+        traces = self._queue_check_in_doubt()
+        if traces:
+            traces._queue_put_back()
+            traces.mass_mailing_id.sudo(False)._queue_continue()
         return True
 
     def _queue_check_in_doubt(self):

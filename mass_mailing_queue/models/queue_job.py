@@ -21,10 +21,12 @@ class QueueJob(models.Model):
         result_ = super()._change_job_state(state, result=result)
         jobs = self.filtered(lambda job: job.mailing_id)
         if jobs and state in (DONE, CANCELLED, PENDING):
+            # Not those whom another job has taken over since.
             self.env["mailing.trace"].sudo().browse(
                 jobs._queue_trace_ids()
             ).exists().filtered(
                 lambda trace: trace.trace_status == "outgoing"
+                and trace.queue_job_uuid in jobs.mapped("uuid")
             ).queue_held = state != PENDING
         return result_
 

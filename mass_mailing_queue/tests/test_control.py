@@ -142,6 +142,69 @@ class TestControl(QueueCase):
             with self.subTest(action=action), self.assertRaises(AccessError):
                 getattr(self.first.with_user(stranger), action)()
 
+    def test_deciding_about_one_decides_about_no_other(self):
+        """Send Again or Retry on a paused or cancelled mailing leaves it so."""
+        self.first.write({"trace_status": "error", "failure_type": "queue_in_doubt"})
+        self.mailing.action_queue_pause()
+        self.first.action_queue_send_again()
+        self._run_jobs()
+        self.assertTrue(self.mailing.queue_paused)
+        self.assertFalse(self.sent)
+        self.first.write({"trace_status": "error", "failure_type": "unknown"})
+        self.mailing.action_queue_cancel()
+        self.mailing.action_retry_failed()
+        self._run_jobs()
+        self.assertFalse(self.sent)
+        self.assertEqual(self.mailing.state, "done")
+
+    def test_a_resolved_doubt_leaves_the_banner(self):
+        """An email in doubt that is opened has arrived."""
+        self.first.write({"trace_status": "error", "failure_type": "queue_in_doubt"})
+        self.assertEqual(self.mailing.queue_in_doubt, 1)
+        self.first.set_opened()
+        self.mailing.invalidate_recordset()
+        self.assertEqual(self.mailing.queue_in_doubt, 0)
+
+    def test_a_copy_sends_what_its_people_send_only(self):
+        """C16: accepting it for one mailing pauses the others, scheduled ones too."""
+        scheduled = self._mailing(
+            state="in_queue", schedule_date="2099-01-01", queue_managed=True
+        )
+        mine = self._mailing(state="draft")
+        self.env["mailing.queue.guard"].search([]).identity = "another database"
+        self.env.flush_all()
+        mine.action_launch()
+        self._run_jobs()
+        self.assertEqual(sorted(self.sent), ["a@example.com", "b@example.com"])
+        self.assertEqual(mine.state, "done")
+        self.assertTrue(scheduled.queue_paused)
+        self.assertTrue(self.mailing.queue_paused)
+
+    def test_explicit_records_leave_the_rest_waiting(self):
+        """A native call for some records does not declare the mailing done."""
+        late = self._contacts("c@example.com")
+        self.mailing.action_send_mail(res_ids=late.ids)
+        self.assertEqual(self.mailing.state, "sending")
+        self._run_jobs()
+        self.assertEqual(self.sent, ["a@example.com", "b@example.com"])
+        self._traces(self.mailing)[-1].set_sent()
+        self._reconcile()
+        self._run_jobs()
+        self.assertEqual(self.mailing.state, "done")
+
+    def test_send_again_after_draft_finds_who_waits(self):
+        """The form's Send on a mailing that is planned already."""
+        self.mailing.write({"state": "draft"})
+        self.mailing.action_launch()
+        self._run_jobs()
+        self.assertEqual(len(self.sent), 2)
+        self.mailing.write({"state": "draft"})
+        late = self._contacts("c@example.com")
+        self.mailing.queue_cursor = late.id + 1
+        self.mailing.action_send_mail()
+        self._run_jobs()
+        self.assertEqual(len(self.sent), 3)
+
     def test_changed_content_is_said(self):
         self._perform(self._jobs("_job_send")[0])
         self.mailing.subject = "Other news"

@@ -4,6 +4,8 @@
 import smtplib
 from unittest.mock import patch
 
+import psycopg2
+
 from odoo.tests import tagged
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
@@ -211,6 +213,131 @@ class TestDeliver(QueueCase):
         self.assertEqual(traces.mapped("trace_status"), ["outgoing", "outgoing"])
         self.assertEqual(traces.mapped("queue_attempts"), [0, 0])
 
+    def test_nothing_is_composed_during_an_outage(self):
+        """Jobs that come back to a server that is down only look."""
+        self.replies["a@example.com"] = ConnectionRefusedError("refused")
+        first, second = self._jobs("_job_send")
+        self._postponed(first)
+        with patch.object(
+            type(self.mailing), "_queue_compose", side_effect=AssertionError
+        ):
+            self._postponed(second)
+
+    def test_an_old_outage_is_over(self):
+        """Nobody followed it up: what fails today began today."""
+        sql.outage_begin(self.cr, self.server.id, "refused")
+        self.cr.execute(
+            "UPDATE mailing_queue_outage SET since = since - interval '7 days', "
+            "retry_at = retry_at - interval '7 days', failures = 9"
+        )
+        failures, seconds = sql.outage_begin(self.cr, self.server.id, "refused")
+        self.assertEqual((failures, round(seconds)), (1, 0))
+
+    def test_a_message_that_breaks_the_connection_is_suspected(self):
+        """It costs that one an attempt, not everybody's server an outage."""
+
+        def breaks(_address):
+            self.session.in_message = True
+            return smtplib.SMTPServerDisconnected("reset")
+
+        self._remember_session()
+        self.replies["a@example.com"] = breaks
+        first, second = self._jobs("_job_send")
+        self.assertGreater(self._postponed(first).seconds, 200)
+        self.assertEqual(self.first.queue_attempts, 1)
+        self._perform(second)
+        self.assertEqual(self.sent, ["b@example.com"])
+
+    def test_a_second_message_that_breaks_it_is_the_servers_fault(self):
+        def breaks(_address):
+            self.session.in_message = True
+            return smtplib.SMTPServerDisconnected("reset")
+
+        self._remember_session()
+        self.replies["a@example.com"] = self.replies["b@example.com"] = breaks
+        job = self._job_for_both()
+        self.assertLess(self._postponed(job).seconds, 100)
+        self.assertEqual(self.first.queue_attempts, 1)
+        self.assertEqual(self.second.queue_attempts, 0)
+        self.assertTrue(sql.outage_known(self.cr, self.server.id))
+
+    def test_content_that_fails_for_all_pauses(self):
+        """A placeholder broken by an edit midway fails nobody for good."""
+        self.mailing.body_html = '<p><t t-out="object.nothing"/></p>'
+        job = self._job_for_both()
+        self._perform(job)
+        self._perform(self._jobs("_job_pause"))
+        self.assertTrue(self.mailing.queue_paused)
+        self.assertIn("nothing", self.mailing.queue_pause_reason)
+        traces = self.first + self.second
+        self.assertEqual(traces.mapped("trace_status"), ["outgoing", "outgoing"])
+
+    def test_data_that_cannot_be_stored_fails_its_recipient_only(self):
+        compose = type(self.mailing)._queue_compose_chunk
+
+        def composing(mailing, trace_ids):
+            if self.first.id in trace_ids:
+                raise psycopg2.errors.NumericValueOutOfRange("integer out of range")
+            return compose(mailing, trace_ids)
+
+        job = self._job_for_both()
+        with patch.object(type(self.mailing), "_queue_compose_chunk", composing):
+            self._perform(job)
+        self.assertEqual(self.first.trace_status, "error")
+        self.assertEqual(self.sent, ["b@example.com"])
+
+    def test_a_lost_connection_postpones(self):
+        """A restart of PostgreSQL is no bug of the job."""
+        for method in ("_queue_deliver", "_queue_plan_slice"):
+            job = self._jobs("_job_send")[0]
+            if method == "_queue_plan_slice":
+                self.mailing._queue_enqueue_plan()
+                job = self._jobs("_job_plan")
+            with patch.object(
+                type(self.mailing),
+                method,
+                side_effect=psycopg2.OperationalError("server closed"),
+            ):
+                self._postponed(job)
+
+    def test_native_traces_are_not_ours_to_send(self):
+        """A native mailing's own mail is on its way."""
+        self.first.queue_planned = False
+        self.env.flush_all()
+        self.assertEqual(self.first._send(), 0)
+        self.assertIsNone(
+            sql.claim(self.cr, self.first.id, 11, "node:1", "<id>", 1, [])
+        )
+        self.assertFalse(self.sent)
+
+    def test_servers_words_are_no_markup(self):
+        """What a server answers is shown, not rendered."""
+        words = b"5.7.1 <b>you</b> <img src=https://example.com/x.png>"
+        self.replies["a@example.com"] = wrapped(
+            smtplib.SMTPSenderRefused(553, words, "me")
+        )
+        self._perform(self._jobs("_job_send")[0])
+        self._perform(self._jobs("_job_pause"))
+        for html in (self.mailing.activity_ids.note, self.mailing.message_ids[0].body):
+            self.assertIn("&lt;img", html)
+            self.assertNotIn("<img", html)
+
+    def _job_for_both(self):
+        self.env["ir.config_parameter"].set_param("mass_mailing_queue.job_size", "2")
+        self.mailing._queue_create_jobs(self.first + self.second)
+        return self._jobs("_job_send")[-1]
+
+    def _remember_session(self):
+        opened = mailing_mailing_deliver.MailingMailing._queue_open_session
+
+        def remember(mailing, ledger, route):
+            self.session = opened(mailing, ledger, route)
+            return self.session
+
+        self.patch(
+            mailing_mailing_deliver.MailingMailing, "_queue_open_session", remember
+        )
+
     def test_outage_of_a_day_pauses(self):
         self.replies["a@example.com"] = ConnectionRefusedError("refused")
         job = self._jobs("_job_send")[0]
@@ -245,19 +372,18 @@ class TestDeliver(QueueCase):
             self.session.awaiting_reply = True
             return smtplib.SMTPServerDisconnected("lost")
 
-        opened = mailing_mailing_deliver.MailingMailing._queue_open_session
-
-        def remember(mailing, ledger, route):
-            self.session = opened(mailing, ledger, route)
-            return self.session
-
-        self.patch(
-            mailing_mailing_deliver.MailingMailing, "_queue_open_session", remember
-        )
+        self._remember_session()
         self.replies["a@example.com"] = lost
-        self._run_jobs()
+        # The connection had delivered nothing: the next would end the same way.
+        first, second = self._jobs("_job_send")
+        self._postponed(first)
+        self._postponed(second)
         self.assertEqual(self.first.trace_status, "error")
         self.assertEqual(self.first.failure_type, "queue_in_doubt")
+        self.assertEqual(self.second.trace_status, "outgoing")
+        sql.outage_end(self.cr, self.server.id)
+        self._perform(first)
+        self._perform(second)
         self.assertEqual(self.sent, ["b@example.com"])
         del self.replies["a@example.com"]
         self.mailing.action_retry_failed()

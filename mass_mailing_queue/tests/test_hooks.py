@@ -35,6 +35,13 @@ class TestHooks(QueueCase):
         self.assertEqual(self.mailing._get_remaining_recipients(), [waiting])
         self.assertFalse(self._jobs())
 
+    def test_uninstall_sends_nothing_that_was_paused(self):
+        mailing = self._mailing(schedule_date="2099-01-01")
+        mailing.action_put_in_queue()
+        mailing.action_queue_pause()
+        uninstall_hook(self.env)
+        self.assertEqual(mailing.state, "draft")
+
     def test_neutralized_copy_sends_nothing(self):
         self.env.flush_all()
         with file_open("mass_mailing_queue/data/neutralize.sql") as script:

@@ -9,6 +9,7 @@ from odoo.tests import tagged
 from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
 
 from .. import sql
+from ..ledger import Ledger
 from .common import QueueCase
 
 
@@ -94,8 +95,8 @@ class TestPlan(QueueCase):
         self._contacts(*[f"c{number}@example.com" for number in range(5)])
         mailing = self._mailing()
         mailing.action_launch()
-        with self._slice_size(2):
-            self.assertTrue(mailing._queue_plan_slice())
+        with self._slice_size(2), Ledger(self.env) as ledger:
+            self.assertTrue(mailing._queue_plan_slice(ledger))
             self.assertEqual(len(self._traces(mailing)), 2)
             self._perform(self._jobs("_job_plan"))
         self.assertEqual(len(self._traces(mailing)), 5)
@@ -127,6 +128,69 @@ class TestPlan(QueueCase):
         self._run_jobs()
         self.assertEqual(len(self._traces(mailing)), 5)
         self.assertEqual(len(self.sent), 5)
+
+    def test_versions_of_a_test_share_nobody(self):
+        """Also when the second is drawn before the first has planned anybody."""
+        self._contacts(*[f"c{number}@example.com" for number in range(20)])
+        campaign = self.env["utm.campaign"].create({"name": "Test"})
+        first, second = (
+            self._mailing(
+                ab_testing_enabled=True, ab_testing_pc=50, campaign_id=campaign.id
+            )
+            for _version in range(2)
+        )
+        with Ledger(self.env) as ledger:
+            for mailing in (first, second):
+                self.assertTrue(mailing._queue_draw_sample(ledger))
+        samples = [
+            set(sql.sample_slice(self.cr, mailing.id, 0, 100))
+            for mailing in (first, second)
+        ]
+        self.assertEqual([len(sample) for sample in samples], [10, 10])
+        self.assertFalse(samples[0] & samples[1])
+
+    def test_nobody_is_mailed_whom_an_addon_leaves_out(self):
+        """Not even the last of a slice that it leaves out whole."""
+        self._contacts(*[f"c{number}@example.com" for number in range(5)])
+        mailing = self._mailing()
+        mailing.action_launch()
+        with (
+            self._slice_size(2),
+            patch.object(type(mailing), "_get_recipients", return_value=[]),
+        ):
+            self._perform(self._jobs("_job_plan"))
+        self._run_jobs()
+        self.assertFalse(self._traces(mailing))
+        self.assertEqual(mailing.state, "done")
+
+    def test_scheduled_mailing_waits_for_its_time(self):
+        """Resumed, or found by a plan that was enqueued before."""
+        self._contacts("a@example.com")
+        mailing = self._mailing()
+        mailing.action_launch()
+        mailing.action_cancel()
+        mailing.write({"schedule_type": "scheduled", "schedule_date": "2099-01-01"})
+        mailing.action_put_in_queue()
+        mailing.action_queue_pause()
+        mailing.action_queue_resume()
+        self._run_jobs()
+        self.assertFalse(self._traces(mailing))
+        self.assertEqual(mailing.state, "in_queue")
+
+    def test_links_are_made_before_the_jobs(self):
+        """H17: also when the scheduled action or a call begins the mailing."""
+        self._contacts("a@example.com")
+        for begin in ("action_launch", "action_send_mail"):
+            mailing = self._mailing()
+            getattr(mailing, begin)()
+            self._perform(
+                self._jobs("_job_plan").filtered(
+                    lambda job, mailing=mailing: job.mailing_id == mailing.id
+                )
+            )
+            self.assertTrue(
+                self.env["link.tracker"].search([("mass_mailing_id", "=", mailing.id)])
+            )
 
     def test_large_audience_gets_larger_jobs(self):
         self._contacts(*[f"c{number}@example.com" for number in range(12)])

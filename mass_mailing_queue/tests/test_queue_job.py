@@ -42,6 +42,17 @@ class TestQueueJob(QueueCase):
         self.assertEqual(self.sent, ["b@example.com", "a@example.com"])
         self.assertEqual(self.mailing.state, "done")
 
+    def test_tidying_an_old_job_holds_nobody(self):
+        """Its recipients have another job by now."""
+        self.job.state = "failed"
+        self.env["mailing.mailing"]._cron_queue_reconcile()
+        self._perform(self._jobs("_job_plan"))
+        self.assertNotEqual(self.first.queue_job_uuid, self.job.uuid)
+        self.job.button_cancelled()
+        self.assertFalse(self.first.queue_held)
+        self._run_jobs()
+        self.assertEqual(len(self.sent), 2)
+
     def test_job_set_to_done_holds_and_requeue_releases(self):
         self.job.button_done()
         self._run_jobs()
