@@ -4,23 +4,24 @@
 
 def post_init_hook(env):
     """Match the servers that exist, so that a limit applies before anybody looks."""
-    env["ir.mail_server"].with_context(active_test=False).search([])._queue_match()
+    servers = env["ir.mail_server"].with_context(active_test=False).search([])
+    servers._queue_for_campaigns()._queue_match()
     if env["mailing.provider"]._has_config_server():
         env["mailing.provider"]._for_server(env["ir.mail_server"])
 
 
 def uninstall_hook(env):
     """Let the send jobs run in a channel that stays, and now."""
+    channels = env["mailing.provider"].with_context(active_test=False).search([])
+    channels = channels.channel_id
+    env.flush_all()
     env.cr.execute(
         """
         UPDATE queue_job SET channel = 'root.mail', eta = NULL
-         WHERE channel LIKE 'root.mail.%%' AND method_name = '_job_send'
-           AND state = 'pending'
-        """
+         WHERE channel = ANY(%s) AND state IN ('pending', 'wait_dependencies')
+        """,
+        [channels.mapped("complete_name")],
     )
-    env["queue.job.channel"].search(
-        [("parent_id", "=", env.ref("mass_mailing_queue.channel_mail").id)]
-    ).filtered(
-        lambda channel: not channel.job_function_ids
-        and channel.name.startswith("provider-")
-    ).unlink()
+    env.cr.execute("UPDATE mailing_provider SET channel_id = NULL")
+    env.invalidate_all(flush=False)
+    channels.filtered(lambda channel: not channel.job_function_ids).unlink()

@@ -27,15 +27,42 @@ class IrMailServer(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         servers = super().create(vals_list)
-        servers._queue_match()
+        servers._queue_for_campaigns()._queue_match()
         self.env.registry.clear_cache()
         return servers
 
     def write(self, vals):
+        """Match a server anew that now points at another provider."""
+        presets_before = {
+            server: presets.match(server.smtp_host)
+            for server in self
+            if "smtp_host" in vals and "queue_provider_id" not in vals
+        }
         result = super().write(vals)
+        for server, preset in presets_before.items():
+            if presets.match(server.smtp_host) != preset:
+                server._queue_match_again()
         if "queue_provider_id" in vals:
             self.env.registry.clear_cache()
         return result
+
+    def _queue_match_again(self):
+        """Leave the account for the one of the new host; nobody's account goes."""
+        left = self.sudo().queue_provider_id
+        self.sudo().queue_provider_id = False
+        self._queue_match()
+        left.filtered(
+            lambda provider: not provider.confirmed
+            and not provider.config_server
+            and not provider.with_context(active_test=False).server_ids
+        ).unlink()
+
+    def _queue_for_campaigns(self):
+        """Return those of self that are nobody's personal server.
+
+        Of the others there may be one a user; one gets an account when it is used.
+        """
+        return self.filtered(lambda server: not server.owner_user_id)
 
     def _queue_match(self):
         """Give each server without an account one, by its host.

@@ -1,23 +1,13 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-import logging
-import re
-from datetime import timedelta
-
-from odoo import api, fields, models, tools
+from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import config
-from odoo.tools.misc import format_duration
 
 from odoo.addons.mass_mailing_queue.ledger import Ledger
-from odoo.addons.queue_job.jobrunner import _channels
-from odoo.addons.queue_job.jobrunner.channels import ChannelManager
 
 from .. import presets, sql
-from .mailing_provider_limit import SECONDS
-
-_logger = logging.getLogger(__name__)
 
 #: A change of one of these is followed by those who send at once.
 LIVE_FIELDS = {
@@ -42,7 +32,8 @@ class MailingProvider(models.Model):
     their host when they are created, and its limits hold before anybody confirms
     them: an account without a limit would be throttled by its provider instead.
 
-    What changes with every message is in ``mailing.provider.state``.
+    What changes with every message is in ``mailing.provider.state``. What is shown of
+    it is in ``mailing_provider_live.py``.
     """
 
     _name = "mailing.provider"
@@ -83,7 +74,9 @@ class MailingProvider(models.Model):
         copy=False,
         help="The outgoing server that stands in odoo.conf, and in no record.",
     )
-    limit_ids = fields.One2many("mailing.provider.limit", "provider_id", "Limits")
+    limit_ids = fields.One2many(
+        "mailing.provider.limit", "provider_id", "Limits", copy=True
+    )
     burst = fields.Float(
         default=1.0,
         tracking=True,
@@ -130,31 +123,6 @@ class MailingProvider(models.Model):
         "queue.job.channel", readonly=True, copy=False, ondelete="restrict"
     )
 
-    state = fields.Selection(
-        [
-            ("running", "Running"),
-            ("reduced", "Slowed Down"),
-            ("resting", "Resting"),
-            ("paused", "Paused"),
-            ("stopped", "Refused"),
-        ],
-        compute="_compute_live",
-    )
-    state_reason = fields.Char("Why", compute="_compute_live")
-    configured_rate = fields.Char(compute="_compute_live")
-    effective_rate = fields.Char(compute="_compute_live")
-    binding = fields.Char("What Binds Now", compute="_compute_live")
-    last_reply = fields.Char("Last Reply that Changed It", compute="_compute_live")
-    last_reply_at = fields.Datetime("When", compute="_compute_live")
-    recovers_at = fields.Datetime("Recovers", compute="_compute_live")
-    capacity_now = fields.Integer("Senders Now", compute="_compute_live")
-    quota_label = fields.Char("Quota Used", compute="_compute_live")
-    quota_percent = fields.Float("Quota Used (%)", compute="_compute_live")
-    messages_per_minute = fields.Integer(compute="_compute_messages")
-    queue_depth = fields.Integer("Waiting", compute="_compute_queue_depth")
-    mailing_count = fields.Integer("Mailings", compute="_compute_queue_depth")
-    channel_hint = fields.Text(compute="_compute_channel_hint")
-
     _config_server_uniq = models.UniqueIndex("(config_server) WHERE config_server")
 
     # ------------------------------------------------------------------
@@ -186,6 +154,7 @@ class MailingProvider(models.Model):
             return provider
         if server:
             server._queue_match()
+            self.env.registry.clear_cache()
             return self._find(server)
         host = config.get("smtp_server")
         return self._create_from_preset(
@@ -204,15 +173,14 @@ class MailingProvider(models.Model):
     @api.model
     def _create_from_preset(self, preset, **values):
         """Create an account with a preset's figures, to be confirmed by somebody."""
-        if self.env.uid == api.SUPERUSER_ID:
+        if self.env.uid == SUPERUSER_ID:
             values.setdefault("user_id", self.env.ref("base.user_admin").id)
-        return self.sudo().create(
-            {"preset": preset.key, **self._preset_values(preset), **values}
-        )
+        return self.sudo().create({"preset": preset.key, **values})
 
     @api.model
     def _preset_values(self, preset):
         return {
+            "quota_api": preset.quota_api or False,
             "capacity": preset.capacity,
             "messages_per_connection": preset.messages_per_connection,
             "linger": preset.linger,
@@ -233,7 +201,14 @@ class MailingProvider(models.Model):
     @api.depends("preset")
     def _compute_note(self):
         for provider in self:
-            provider.note = presets.PRESETS[provider.preset].note
+            provider.note = provider.preset and presets.PRESETS[provider.preset].note
+
+    @api.onchange("preset")
+    def _onchange_preset(self):
+        """Fill in a new account; of an existing one a button replaces the limits."""
+        if self.preset and not self._origin:
+            self.limit_ids = [fields.Command.clear()]
+            self.update(self._preset_values(presets.PRESETS[self.preset]))
 
     # ------------------------------------------------------------------
     # Changes
@@ -278,45 +253,68 @@ class MailingProvider(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        providers = super().create(vals_list)
+        """Start with the preset's figures where none are given."""
+        default = self._fields["preset"].default(self)
+        providers = super().create(
+            [
+                {
+                    **self._preset_values(presets.PRESETS[preset]),
+                    **vals,
+                    "preset": preset,
+                }
+                for vals in vals_list
+                for preset in [vals.get("preset") or default]
+            ]
+        )
         for provider in providers:
             provider.channel_id = provider._create_channel()
         self.env.registry.clear_cache()
         providers._queue_changed()
         return providers
 
+    def copy_data(self, default=None):
+        return [
+            {"name": self.env._("%s (copy)", provider.name), **vals}
+            if "name" not in (default or {})
+            else vals
+            for provider, vals in zip(self, super().copy_data(default), strict=True)
+        ]
+
     def write(self, vals):
         result = super().write(vals)
+        if "config_server" in vals:
+            self.env.registry.clear_cache()
         if LIVE_FIELDS.intersection(vals):
             self._queue_changed()
         return result
 
-    def unlink(self):
-        if self.sudo().server_ids:
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_servers(self):
+        if self.sudo().with_context(active_test=False).server_ids:
             raise UserError(
                 self.env._(
                     "Outgoing servers belong to this account: move them to another "
                     "one first."
                 )
             )
-        channels = self.channel_id
+
+    def unlink(self):
+        channels = self.sudo().channel_id
         result = super().unlink()
-        channels.sudo().unlink()
+        channels.unlink()
         self.env.registry.clear_cache()
         return result
 
     def _create_channel(self):
         """Return a new channel below ``root.mail``, named after the account."""
+        channels = self.env["queue.job.channel"].sudo()
         parent = self.env.ref("mass_mailing_queue.channel_mail").sudo()
-        name = re.sub(r"[^a-z0-9]+", "-", self.preset.lower()).strip("-")
-        taken = set(parent.child_ids.mapped("name"))
-        if name in taken or not name:
+        name = self.preset.replace("_", "-")
+        if channels.search_count(
+            [("parent_id", "=", parent.id), ("name", "=", name)], limit=1
+        ):
             name = f"{name}-{self.id}"
-        return (
-            self.env["queue.job.channel"]
-            .sudo()
-            .create({"name": name, "parent_id": parent.id})
-        )
+        return channels.create({"name": name, "parent_id": parent.id})
 
     def _queue_changed(self):
         """Have those who send follow a change, as soon as it is committed.
@@ -324,7 +322,7 @@ class MailingProvider(models.Model):
         On a connection of its own: the live state changes with every message, and
         a form's transaction would collide with that.
         """
-        ids, channels = self.ids, self.channel_id.mapped("complete_name")
+        ids, channels = self.ids, self._channel_names()
         env = self.env
 
         def follow():
@@ -337,7 +335,7 @@ class MailingProvider(models.Model):
 
     def _queue_unstop(self):
         """Let a stopped or resting account try again, as soon as this is committed."""
-        ids, channels = self.ids, self.channel_id.mapped("complete_name")
+        ids, channels = self.ids, self._channel_names()
         env = self.env
 
         def clear():
@@ -348,21 +346,27 @@ class MailingProvider(models.Model):
         if ids:
             self.env.cr.postcommit.add(clear)
 
-    def _tell_stopped(self):
-        """Tell the responsible that the provider refuses the account, once a stop."""
+    def _channel_names(self):
+        return self.sudo().channel_id.mapped("complete_name")
+
+    def _tell_stopped(self, reason=None):
+        """Tell the responsible that the provider refuses the account, once a stop.
+
+        :param str reason: by default what the state says
+        """
         summary = self.env._("Sending account refused")
         for provider in self:
-            live = provider._live()
+            stopped = reason or provider._live().get("stopped")
             open_activity = provider.activity_ids.filtered(
                 lambda activity: activity.summary == summary
             )
-            if live.get("stopped") and not open_activity:
+            if stopped and not open_activity:
                 provider.activity_schedule(
                     "mail.mail_activity_data_todo",
                     summary=summary,
                     note=self.env._(
                         "The provider answered: %s Repair the account, then resume it.",
-                        live["stopped"],
+                        stopped,
                     ),
                     user_id=(provider.user_id or self.env.ref("base.user_admin")).id,
                 )
@@ -389,10 +393,12 @@ class MailingProvider(models.Model):
 
     def action_confirm(self):
         """Take the limits as they are: somebody compared them with the contract."""
+        self.check_access("write")
         self.write({"confirmed": True})
 
     def action_apply_preset(self):
         """Replace the limits by those of the preset."""
+        self.check_access("write")
         for provider in self:
             provider.limit_ids.unlink()
             provider.write(
@@ -410,7 +416,7 @@ class MailingProvider(models.Model):
         )
         return {
             **action,
-            "domain": [("id", "in", self._mailings_under_way().ids)],
+            "domain": [("id", "in", self._mailings_under_way()[self.id].ids)],
             "context": {},
         }
 
@@ -421,260 +427,3 @@ class MailingProvider(models.Model):
             "mass_mailing_queue_throttle.action_mailing_provider_stat"
         )
         return {**action, "context": {"search_default_provider_id": self.id}}
-
-    # ------------------------------------------------------------------
-    # What is shown
-    # ------------------------------------------------------------------
-
-    def _live(self):
-        self.ensure_one()
-        if not self.id or isinstance(self.id, models.NewId):
-            return {}
-        return sql.live(self.env.cr, self.id) or {}
-
-    def _configured_rate(self):
-        """Return the messages a second that the account's rates allow, 0 if unbounded."""
-        rates = [
-            limit.effective / SECONDS[limit.period]
-            for limit in self.limit_ids
-            if limit.period in ("second", "minute") and limit.effective
-        ]
-        return min(rates, default=0.0)
-
-    def _effective_rate(self):
-        """Return the messages a second at which campaigns are sent now, 0 if unbounded."""
-        configured = self._configured_rate()
-        reduced = self._live().get("rate") if self else None
-        return min(filter(None, (configured, reduced)), default=0.0)
-
-    def _parallel_senders(self):
-        """Return how many workers can send for this account at a time."""
-        slots = self._configured_slots()
-        return max(min(self.capacity, *slots.values()) if slots else self.capacity, 1)
-
-    def _configured_slots(self):
-        """Return the slots that the running configuration gives to each channel.
-
-        :return: dict of channel → slots, of those that this account's jobs pass through
-        """
-        name = self.channel_id.complete_name or ""
-        try:
-            configured = ChannelManager.parse_simple_config(_channels())
-        except ValueError:
-            return {}
-        slots = {
-            channel["name"]: channel.get("capacity") or 1 for channel in configured
-        }
-        return {
-            channel: count
-            for channel, count in slots.items()
-            if f"{name}.".startswith(f"{channel}.")
-        }
-
-    def _format_rate(self, rate):
-        if not rate:
-            return self.env._("unlimited")
-        if rate >= 1:
-            return self.env._("%s a second", f"{rate:,.3g}")
-        if rate * 60 >= 1:
-            return self.env._("%s a minute", f"{rate * 60:,.3g}")
-        return self.env._("%s an hour", f"{rate * 3600:,.3g}")
-
-    @api.depends("limit_ids.effective", "paused", "capacity")
-    def _compute_live(self):
-        for provider in self:
-            live = provider._live()
-            configured, effective = (
-                provider._configured_rate(),
-                provider._effective_rate(),
-            )
-            usage = provider._usage()
-            tightest = max(usage, key=lambda row: row[1] / row[0].effective, default=None)
-            provider.state, provider.state_reason = provider._judge(live, tightest)
-            provider.configured_rate = self._format_rate(configured)
-            provider.effective_rate = (
-                self._format_rate(effective)
-                if provider.state in ("running", "reduced")
-                else self.env._("nothing now")
-            )
-            provider.binding = provider._describe_binding(live, tightest)
-            provider.last_reply = live.get("last_reply")
-            provider.last_reply_at = self._to_datetime(live.get("last_reply_at"))
-            provider.recovers_at = self._to_datetime(
-                provider._recovery(live, configured, effective)
-            )
-            provider.capacity_now = min(
-                filter(None, (provider.capacity, live.get("capacity")))
-            )
-            provider.quota_label = provider.quota_percent = False
-            if tightest:
-                limit, used = tightest
-                provider.quota_percent = 100 * used / limit.effective
-                provider.quota_label = self.env._(
-                    "%(used)s of %(limit)s %(period)s",
-                    used=f"{used:,}",
-                    limit=f"{limit.effective:,.10g}",
-                    period=dict(
-                        limit._fields["period"]._description_selection(self.env)
-                    )[limit.period],
-                )
-
-    def _usage(self):
-        """Return the counted limits with what is used of them.
-
-        :return: list of (limit, messages or recipients in the window)
-        """
-        if not self.ids:
-            return []
-        rows = sql.usage(self.env.cr, self.id)
-        limits = self.limit_ids.filtered(lambda limit: limit.effective)
-        known = {limit.id: limit for limit in limits}
-        return [
-            (known[limit_id], used)
-            for limit_id, _domain, used in rows
-            if limit_id in known
-            and known[limit_id].period not in ("second", "minute")
-        ]
-
-    def _judge(self, live, tightest):
-        if live.get("stopped"):
-            return "stopped", live["stopped"]
-        if self.paused:
-            return "paused", self.pause_reason
-        if live.get("rest"):
-            return "resting", live["rest_reason"]
-        if tightest and tightest[1] >= tightest[0].effective:
-            return "resting", self.env._(
-                "The limit of %s is reached.", tightest[0].display_name
-            )
-        configured = self._configured_rate()
-        if live.get("rate") and (not configured or live["rate"] < configured):
-            return "reduced", live.get("last_reply")
-        return "running", False
-
-    def _describe_binding(self, live, tightest):
-        state = self._judge(live, tightest)[0]
-        if state in ("paused", "stopped"):
-            return dict(self._fields["state"]._description_selection(self.env))[state]
-        if state == "resting" and not live.get("rest"):
-            return tightest[0].display_name
-        if state in ("resting", "reduced"):
-            return self.env._("The provider's replies")
-        rates = self.limit_ids.filtered(
-            lambda limit: limit.period in ("second", "minute") and limit.effective
-        )
-        return min(
-            rates,
-            key=lambda limit: limit.effective / SECONDS[limit.period],
-            default=self.limit_ids,
-        )[:1].display_name
-
-    def _recovery(self, live, configured, effective):
-        """Return when the account is as it was, in seconds since the epoch."""
-        if live.get("rest"):
-            return live["now"] + live["rest"]
-        if not (live.get("rate") and configured and effective < configured):
-            return None
-        steps = 0
-        while effective < configured:
-            effective *= sql.RECOVERY_FACTOR
-            steps += 1
-        return live["now"] + steps * sql.RECOVERY_STEP
-
-    @api.model
-    def _to_datetime(self, seconds):
-        if not seconds:
-            return False
-        return fields.Datetime.to_datetime("1970-01-01") + timedelta(
-            seconds=round(seconds)
-        )
-
-    def _compute_messages(self):
-        """Messages of the last full minute."""
-        minute = fields.Datetime.now().replace(second=0) - timedelta(minutes=1)
-        sent = dict(
-            self.env["mailing.provider.stat"]._read_group(
-                [
-                    ("provider_id", "in", self.ids),
-                    ("minute", "=", minute),
-                    ("kind", "in", ("sent", "other")),
-                ],
-                ["provider_id"],
-                ["messages:sum"],
-            )
-        )
-        for provider in self:
-            provider.messages_per_minute = sent.get(provider, 0)
-
-    def _mailings_under_way(self):
-        return (
-            self.env["mailing.mailing"]
-            .search(
-                [
-                    ("queue_managed", "=", True),
-                    ("state", "in", ("in_queue", "sending")),
-                ]
-            )
-            .filtered(lambda mailing: mailing._queue_find_provider() in self)
-        )
-
-    def _compute_queue_depth(self):
-        under_way = self._mailings_under_way()
-        for provider in self:
-            mailings = under_way.filtered(
-                lambda mailing, provider=provider: mailing._queue_find_provider()
-                == provider
-            )
-            provider.mailing_count = len(mailings)
-            provider.queue_depth = mailings._queue_count_waiting()
-
-    @api.depends("capacity", "channel_id")
-    def _compute_channel_hint(self):
-        """Say whether ``odoo.conf`` gives the account's channel what it can use."""
-        for provider in self:
-            provider.channel_hint = False
-            channel = provider.channel_id.complete_name
-            slots = provider._configured_slots() if channel else {}
-            if not channel or slots.get(channel) == provider.capacity:
-                continue
-            kept = [
-                part.strip()
-                for part in _channels().split(",")
-                if part.strip() and part.split(":")[0].strip() != channel
-            ]
-            line = ",".join([*kept, f"{channel}:{provider.capacity}"])
-            if channel in slots:
-                text = self.env._(
-                    "The configuration gives this account %(slots)s slots and it takes "
-                    "%(capacity)s senders: some workers wait, or some senders are not "
-                    "used. In odoo.conf:",
-                    slots=slots[channel],
-                    capacity=provider.capacity,
-                )
-            else:
-                text = self.env._(
-                    "The account has no channel of its own in the configuration: while "
-                    "its %s senders are at work, further workers wait for it and are "
-                    "missing elsewhere. In odoo.conf:",
-                    provider.capacity,
-                )
-            provider.channel_hint = f"{text}\n[queue_job]\nchannels = {line}"
-
-    def _describe_duration(self, waiting):
-        """Return how long so many recipients take at the current rate, in words."""
-        rate = self._effective_rate()
-        if not self or not rate or not waiting:
-            return False
-        hours = waiting / rate / 3600
-        if hours < 1 / 60:
-            return self.env._("less than a minute")
-        if hours < 72:
-            return self.env._("%s hours", format_duration(hours))
-        return self.env._("%s days", f"{hours / 24:.1f}")
-
-    def _describe_wait(self):
-        """Return what keeps the account's campaigns waiting now, in words."""
-        if not self or self.state == "running":
-            return False
-        label = dict(self._fields["state"]._description_selection(self.env))[self.state]
-        return f"{label}: {self.state_reason}" if self.state_reason else label

@@ -1,6 +1,9 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+import math
+import re
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
@@ -12,6 +15,11 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 #: A larger amount is a slip of the finger: SES's largest accounts send thousands a
 #: second, a billion a month is what the largest senders of the world do.
 MAX_AMOUNT = 1_000_000_000
+
+#: The smallest amount that the field holds; also what binary fractions lose.
+EPSILON = 1e-6
+
+DOMAIN = r"[^\s@,;/]+\.[^\s@,;/.]+"
 
 
 class MailingProviderLimit(models.Model):
@@ -76,7 +84,8 @@ class MailingProviderLimit(models.Model):
     )
 
     _amount_positive = models.Constraint(
-        "CHECK (amount > 0)", "A limit must be more than zero; pause the account instead."
+        "CHECK (amount > 0)",
+        "A limit must be more than zero; pause the account instead.",
     )
 
     @api.depends(
@@ -93,19 +102,17 @@ class MailingProviderLimit(models.Model):
         for limit in self:
             provider = limit.provider_id
             amount = min(limit.amount, limit._ramp_amount(today) or limit.amount)
-            effective = (
-                amount
-                * provider.share
-                / 100
-                * (100 - provider.margin)
-                / 100
-                * (100 - provider.reserve)
-                / 100
-            )
+            for percent in (
+                provider.share,
+                100 - provider.margin,
+                100 - provider.reserve,
+            ):
+                amount *= percent / 100
             if limit.period not in ("second", "minute"):
                 # Counters count whole messages.
-                effective = max(int(effective), 1)
-            limit.effective = effective
+                amount = max(math.floor(amount + EPSILON), 1)
+            # 0 would be no limit.
+            limit.effective = max(amount, EPSILON)
 
     def _ramp_amount(self, today):
         """Return what the warm-up allows on a day, ``None`` when it does not bind."""
@@ -114,16 +121,32 @@ class MailingProviderLimit(models.Model):
             return None
         return presets.RAMPS[self.ramp].amount((today - self.ramp_start).days)
 
-    @api.constrains("amount", "period", "unit", "scope", "domain", "provider_id")
+    def _per_second(self):
+        """Return the messages or recipients a second, of a rate."""
+        return self.effective / SECONDS[self.period]
+
+    @api.model
+    def _check_amount(self, vals):
+        """Refuse what is no amount, before the database has to hold it."""
+        amount = vals.get("amount", 1)
+        # Also false for NaN, which compares as neither.
+        if not 0 < amount <= MAX_AMOUNT:
+            raise ValidationError(
+                self.env._(
+                    "%(amount)s is not a limit: give a number above 0 and at most "
+                    "%(maximum)s. To send nothing, pause the account.",
+                    amount=amount,
+                    maximum=f"{MAX_AMOUNT:,}",
+                )
+            )
+
+    @api.constrains("period", "unit", "scope", "domain", "ramp", "provider_id")
     def _check_limit(self):
         for limit in self:
-            if not 0 < limit.amount <= MAX_AMOUNT:
+            if limit.domain and not re.fullmatch(DOMAIN, limit.domain):
                 raise ValidationError(
                     self.env._(
-                        "%(amount)s is not a limit: give a number above 0 and at most "
-                        "%(maximum)s.",
-                        amount=limit.amount,
-                        maximum=f"{MAX_AMOUNT:,}",
+                        "%s is not a domain such as news.example.com.", limit.domain
                     )
                 )
             twin = limit.provider_id.limit_ids.filtered(
@@ -135,43 +158,63 @@ class MailingProviderLimit(models.Model):
             if twin:
                 raise ValidationError(
                     self.env._(
-                        "%(account)s has two limits of %(limit)s: keep one of them.",
+                        "%(account)s has two limits of the same kind: %(first)s, and "
+                        "%(second)s. Keep one of them.",
                         account=limit.provider_id.name,
-                        limit=limit.display_name,
+                        first=twin[0].display_name,
+                        second=limit.display_name,
                     )
                 )
 
     @api.constrains("ramp", "period")
     def _check_ramp(self):
+        periods = dict(self._fields["period"]._description_selection(self.env))
         for limit in self.filtered("ramp"):
-            period = presets.RAMPS[limit.ramp].period
-            if limit.period != period:
+            ramp = presets.RAMPS[limit.ramp]
+            if limit.period != ramp.period:
                 raise ValidationError(
                     self.env._(
-                        "This warm-up counts by the %s: set the limit's period to it.",
-                        period,
+                        "The warm-up %(ramp)s is for a limit of messages %(period)s.",
+                        ramp=ramp.name,
+                        period=periods[ramp.period],
                     )
                 )
 
-    @api.depends("amount", "unit", "period", "scope", "domain")
+    @api.onchange("amount", "unit", "period")
+    def _onchange_amount(self):
+        """A person's figure is not the vendor's any more."""
+        names = ("amount", "unit", "period")
+        if any(self[name] != self._origin[name] for name in names):
+            self.origin, self.source = "user", False
+
+    @api.depends("amount", "effective", "unit", "period", "scope", "domain")
     def _compute_display_name(self):
-        labels = {
-            name: dict(self._fields[name]._description_selection(self.env))
-            for name in ("unit", "period")
-        }
         for limit in self:
-            name = (
-                f"{limit.amount:,.10g} {labels['unit'].get(limit.unit, '')} "
-                f"{labels['period'].get(limit.period, '')}"
-            )
+            name = limit._describe(limit.amount)
             if limit.scope == "domain":
                 name += f" ({limit.domain or self.env._('each sending domain')})"
             limit.display_name = name
 
+    def _describe(self, amount=None):
+        """Return an amount, by default what campaigns may use, with its unit."""
+        labels = [
+            dict(self._fields[name]._description_selection(self.env)).get(
+                self[name], ""
+            )
+            for name in ("unit", "period")
+        ]
+        amount = self.effective if amount is None else amount
+        return " ".join([f"{amount:,.10g}", *labels])
+
     @api.model_create_multi
     def create(self, vals_list):
+        for vals in vals_list:
+            self._check_amount(vals)
         limits = super().create(
-            [dict(vals, domain=self._clean_domain(vals.get("domain"))) for vals in vals_list]
+            [
+                dict(vals, domain=self._clean_domain(vals.get("domain")))
+                for vals in vals_list
+            ]
         )
         limits.provider_id._queue_changed()
         return limits
@@ -179,7 +222,8 @@ class MailingProviderLimit(models.Model):
     def write(self, vals):
         if "domain" in vals:
             vals = dict(vals, domain=self._clean_domain(vals["domain"]))
-        if "amount" in vals and "origin" not in vals:
+        self._check_amount(vals)
+        if {"amount", "unit", "period"}.intersection(vals) and "origin" not in vals:
             vals = dict(vals, origin="user", source=vals.get("source", False))
         before = self.provider_id
         result = super().write(vals)

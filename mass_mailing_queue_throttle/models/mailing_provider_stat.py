@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 
 class MailingProviderStat(models.Model):
@@ -32,8 +33,32 @@ class MailingProviderStat(models.Model):
         required=True,
     )
     messages = fields.Integer()
+    clock = fields.Char(
+        "Minute of the Day",
+        compute="_compute_clock",
+        help="To group messages by minute.",
+    )
 
     _minute_uniq = models.UniqueIndex("(provider_id, minute, kind)")
+
+    @api.depends("minute")
+    @api.depends_context("tz")
+    def _compute_clock(self):
+        for stat in self:
+            moment = stat.minute and fields.Datetime.context_timestamp(
+                stat, stat.minute
+            )
+            stat.clock = moment and moment.strftime("%Y-%m-%d %H:%M")
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """Let messages be grouped by minute: upstream's finest grain is the hour."""
+        if field_expr != "clock":
+            return super()._field_to_sql(alias, field_expr, query)
+        return SQL(
+            "to_char(timezone(%s, timezone('UTC', %s)), 'YYYY-MM-DD HH24:MI')",
+            self.env.context.get("tz") or "UTC",
+            super()._field_to_sql(alias, "minute", query),
+        )
 
     @api.autovacuum
     def _gc_old(self):

@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 from odoo import fields, models
+from odoo.tools import SQL
 from odoo.tools import sql as sql_tools
 
 
@@ -41,7 +42,10 @@ class MailingProviderState(models.Model):
         """Give the columns that SQL counts on their defaults."""
         for name in ("version", "tat", "taken", "taken_at", "counted_from", "refused"):
             self.env.cr.execute(
-                f"ALTER TABLE mailing_provider_state ALTER {name} SET DEFAULT 0"  # pylint: disable=sql-injection
+                SQL(
+                    "ALTER TABLE mailing_provider_state ALTER %s SET DEFAULT 0",
+                    SQL.identifier(name),
+                )
             )
 
 
