@@ -56,17 +56,6 @@ class MailingMailing(models.Model):
             )
         )
 
-    def _queue_find_server(self):
-        """Return the outgoing server that the mailing's emails will leave through.
-
-        :return: ``ir.mail_server``, empty for the one of the configuration file
-        """
-        self.ensure_one()
-        servers = self.env["ir.mail_server"].sudo()
-        if self.mail_server_id:
-            return self.mail_server_id.sudo()
-        return servers._find_mail_server(self.email_from or "")[0] or servers
-
     def _queue_find_provider(self):
         """Return the sending account of the mailing, empty if it is not known yet."""
         return self.env["mailing.provider"]._find(self._queue_find_server())

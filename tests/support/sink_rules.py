@@ -8,7 +8,8 @@ import dataclasses
 import json
 import os
 import re
-from collections import Counter
+import time
+from collections import Counter, deque
 from pathlib import Path
 
 STAGES = ("connect", "auth", "mail", "rcpt", "data", "end")
@@ -33,6 +34,9 @@ class Rule:
     :param times: how often it applies before it is spent; 0 for ever
     :param each: count `times` for each matched text apart, so that `times=1` at `rcpt`
         is a grey list
+    :param over: apply only when so many messages were accepted within the last
+        `window` seconds: a provider's limit, enforced
+    :param window: the limit's window in seconds
     """
 
     stage: str
@@ -43,6 +47,8 @@ class Rule:
     reply_delay: float = 0.0
     times: int = 0
     each: bool = False
+    over: int = 0
+    window: float = 1.0
 
     def __post_init__(self):
         if self.stage not in STAGES:
@@ -51,6 +57,8 @@ class Rule:
             raise ValueError(f"action {self.action!r} is not one of {ACTIONS}")
         if self.action.startswith("accept-") and self.stage != "end":
             raise ValueError("a message can be accepted at stage end only")
+        if self.over and self.window <= 0:
+            raise ValueError(f"window {self.window!r} is not above 0")
         if self.reply and not re.match(r"[2-5]\d\d[ -]", self.reply):
             raise ValueError(f"reply {self.reply!r} does not start with a code")
         re.compile(self.match)
@@ -75,6 +83,17 @@ class RuleBook:
         self._version = None
         self._rules = []
         self._uses = Counter()
+        self._accepted = deque(maxlen=100_000)
+
+    def accepted(self):
+        """Note that a message was accepted now, for the rules that limit."""
+        self._accepted.append(time.monotonic())
+
+    def _is_over(self, rule):
+        """Whether the limit that the rule enforces is used up."""
+        if len(self._accepted) < rule.over:
+            return False
+        return time.monotonic() - self._accepted[-rule.over] < rule.window
 
     @staticmethod
     def write(path, rules):
@@ -87,7 +106,7 @@ class RuleBook:
         """The first rule of `stage` that matches one of `texts`, or None."""
         self._follow()
         for number, rule in enumerate(self._rules):
-            if rule.stage != stage:
+            if rule.stage != stage or (rule.over and not self._is_over(rule)):
                 continue
             for text in texts:
                 if re.search(rule.match, text) and self._use(number, rule, text):

@@ -210,6 +210,8 @@ class Handler:
             for name, value in HEADER.findall(head)
         }
         self.accepted += accepted
+        if accepted:
+            self.rules.accepted()
         spooled = None
         if self.spool and accepted:
             spooled = self.spool / f"{self.accepted:08d}.eml"

@@ -237,3 +237,14 @@ def test_stops_and_comes_back_on_its_port_with_its_ledger(tmp_path):
 def test_a_rule_that_cannot_work_is_refused(values):
     with pytest.raises(ValueError, match="stage|action|accepted|reply"):
         Rule(**values)
+
+
+def test_a_limit_is_enforced_within_its_window(sink, client):
+    sink.rules(Rule("end", over=2, window=0.5, reply="454 Throttling failure"))
+    send(client)
+    send(client)
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        send(client)
+    assert refused.value.smtp_code == 454
+    time.sleep(0.5)
+    assert send(client) == {}
