@@ -127,7 +127,7 @@ _BUCKETS = f"""
         SELECT aged.*,
                CASE WHEN spacing IS NOT NULL
                     THEN GREATEST(
-                        tat - GREATEST(state.burst - spacing, 0) - aged.now, 0)
+                        aged.tat - GREATEST(state.burst - spacing, 0) - aged.now, 0)
                     WHEN full_from IS NULL OR used = 0 THEN 0
                     WHEN aged.period = 'month' THEN month_end - aged.now
                     ELSE GREATEST((current - full_from + slots + 2) * width - aged.now, 0)
