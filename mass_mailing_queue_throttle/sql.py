@@ -276,8 +276,9 @@ def ensure(cr, provider_id, domains):
                     CASE quota.scope WHEN 'domain' THEN sender.domain ELSE '' END
                FROM mailing_provider_limit quota, unnest(%(domains)s) AS sender(domain)
               WHERE quota.provider_id = %(provider)s
-                AND (quota.scope = 'account' OR quota.domain = sender.domain
-                     OR COALESCE(quota.domain, '') = '')
+                AND (quota.scope = 'account'
+                     OR (sender.domain <> ''
+                         AND COALESCE(quota.domain, '') IN ('', sender.domain)))
         ON CONFLICT (limit_id, domain) DO NOTHING
         """,
         {"provider": provider_id, "domains": list(domains)},
@@ -648,4 +649,6 @@ def live(cr, provider_id):
         """,
         [provider_id],
     )
-    return cr.dictfetchone()
+    row = cr.fetchone()
+    names = [column.name for column in cr.description]
+    return dict(zip(names, row, strict=True)) if row else None

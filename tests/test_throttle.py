@@ -36,7 +36,7 @@ def test_never_faster_and_hardly_slower(bench, senders):
     """At most the limit and a second's burst in any window, at least 95 % of it."""
     bench.limit(UNLIMITED)
     bench.set(capacity=senders)
-    unthrottled = rate(send(bench, 500)[0])
+    unthrottled = rate(send(bench, 550, campaigns_=2)[0])
     for limit, count in ((14, 140), (50, 400), (200, 550)):
         bench.limit(limit)
         arrivals, mailings = send(bench, count, campaigns_=2)
