@@ -274,7 +274,7 @@ class MailingProvider(models.Model):
 
     def copy_data(self, default=None):
         return [
-            {"name": self.env._("%s (copy)", provider.name), **vals}
+            {**vals, "name": self.env._("%s (copy)", provider.name)}
             if "name" not in (default or {})
             else vals
             for provider, vals in zip(self, super().copy_data(default), strict=True)

@@ -53,6 +53,7 @@ class MailingProvider(models.Model):
         compute="_compute_live",
         help="If the provider refuses nothing until then.",
     )
+    can_resume = fields.Boolean(compute="_compute_live")
     capacity_now = fields.Integer("Senders Now", compute="_compute_live")
     quota_label = fields.Char("Quota Used", compute="_compute_live")
     quota_percent = fields.Float("Quota Used (%)", compute="_compute_live")
@@ -139,6 +140,10 @@ class MailingProvider(models.Model):
             state, reason = provider._judge(live, tightest)
             configured = provider._configured_rate()
             provider.state, provider.state_reason = state, reason
+            # A limit of ours that is used up opens by itself only.
+            provider.can_resume = state not in ("running", "resting") or bool(
+                live.get("rest")
+            )
             provider.configured_rate = self._format_rate(configured)
             provider.effective_rate = (
                 self._format_rate(provider._reduced_rate(live) or configured)

@@ -1,0 +1,287 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from .. import sql
+from .common import ProviderCase
+
+
+@tagged("-at_install", "post_install")
+class TestProviderLive(ProviderCase):
+    """What a person sees of an account."""
+
+    def setUp(self):
+        super().setUp()
+        self._prepare()
+
+    def _use(self, limit, messages):
+        """Count so many messages against a limit, now."""
+        self._prepare()
+        self.env.cr.execute(
+            """
+            UPDATE mailing_provider_bucket SET counts = ARRAY[%s],
+                   slot = CASE %s WHEN 'month' THEN EXTRACT(EPOCH FROM
+                               date_trunc('month', now() AT TIME ZONE 'utc'))
+                          WHEN 'day' THEN floor(EXTRACT(EPOCH FROM now()) / 900)
+                          ELSE floor(EXTRACT(EPOCH FROM now()) / 60) END
+             WHERE limit_id = %s
+            """,
+            [messages, limit.period, limit.id],
+        )
+        self.env.invalidate_all()
+
+    def _hours_until(self, moment):
+        return (moment - fields.Datetime.now()).total_seconds() / 3600
+
+    def test_account_runs_at_its_rate(self):
+        self.assertEqual(self.provider.state, "running")
+        self.assertEqual(self.provider.configured_rate, "9.5 a second")
+        self.assertEqual(self.provider.effective_rate, "9.5 a second")
+        self.assertEqual(self.provider.binding, "10 messages a second")
+        self.assertFalse(self.provider.recovers_at)
+        self.assertFalse(self.provider.can_resume)
+
+    def test_tightest_rate_is_shown(self):
+        """Of the account's, and of a domain's own only for that domain."""
+        self._add_limit(60, "minute")
+        self._add_limit(6, "minute", scope="domain", domain="slow.example.com")
+        self.assertEqual(self.provider.configured_rate, "57 a minute")
+        self.assertEqual(self.provider.binding, "60 messages a minute")
+        self.assertAlmostEqual(
+            self.provider._effective_rate("slow.example.com"), 6 * 0.95 / 60
+        )
+        self.assertAlmostEqual(self.provider._effective_rate("fast.example.com"), 0.95)
+
+    def test_account_without_rates_is_unlimited(self):
+        self.limit.unlink()
+        self.assertEqual(self.provider.effective_rate, "unlimited")
+        self.assertFalse(self.provider.binding)
+        self.assertFalse(self.provider._describe_duration(100))
+
+    def test_slower_account_says_why_and_until_when(self):
+        self._run_sql(sql.slow_down, self.provider.id, "454 Throttling failure")
+        self.assertEqual(self.provider.state, "reduced")
+        self.assertEqual(self.provider.state_reason, "454 Throttling failure")
+        self.assertEqual(self.provider.last_reply, "454 Throttling failure")
+        self.assertTrue(self.provider.last_reply_at)
+        self.assertEqual(self.provider.effective_rate, "4.75 a second")
+        self.assertEqual(self.provider.configured_rate, "9.5 a second")
+        self.assertEqual(self.provider.binding, "The provider's replies")
+        # 1.1 ** 8 > 2: eight steps of a minute.
+        self.assertAlmostEqual(
+            self._hours_until(self.provider.recovers_at), 8 / 60, delta=0.01
+        )
+        self.assertEqual(self.provider._describe_wait().count("454"), 1)
+
+    def test_rate_that_recovered_long_ago_is_no_longer_reduced(self):
+        """Also where no rate is configured."""
+        self._run_sql(sql.slow_down, self.provider.id, "454 Throttling failure")
+        self.env.cr.execute(
+            "UPDATE mailing_provider_state SET reduced_at = reduced_at - 86400"
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self.provider.state, "running")
+        self.limit.unlink()
+        self.assertEqual(self.provider.state, "running")
+        self.assertEqual(self.provider.effective_rate, "unlimited")
+
+    def test_account_with_fewer_senders_says_so(self):
+        self._run_sql(sql.fewer_senders, self.provider.id, "421 Too many connections")
+        self.assertEqual(self.provider.state, "reduced")
+        self.assertEqual(self.provider.capacity_now, self.provider.capacity - 1)
+        self.assertAlmostEqual(
+            self._hours_until(self.provider.recovers_at), 5 / 60, delta=0.01
+        )
+
+    def test_resting_account_says_until_when(self):
+        self._run_sql(
+            sql.rest, self.provider.id, 3600, "Daily quota", "454 Daily quota"
+        )
+        self.assertEqual(self.provider.state, "resting")
+        self.assertEqual(self.provider.effective_rate, "nothing now")
+        self.assertAlmostEqual(
+            self._hours_until(self.provider.recovers_at), 1, delta=0.01
+        )
+        self.assertTrue(self.provider.can_resume)
+        self.provider.action_resume()
+        self._committed()
+        self.assertEqual(self.provider.state, "running")
+
+    def test_stopped_account_needs_a_person(self):
+        self._run_sql(sql.stop, self.provider.id, "535 Authentication failed")
+        self.assertEqual(self.provider.state, "stopped")
+        self.assertEqual(self.provider.state_reason, "535 Authentication failed")
+        self.provider._tell_stopped()
+        self.provider._tell_stopped()
+        activity = self.provider.activity_ids
+        self.assertEqual(len(activity), 1, "once a stop")
+        self.assertEqual(activity.user_id, self.provider.user_id)
+        self.assertIn("535 Authentication failed", activity.note)
+        self.provider.action_resume()
+        self._committed()
+        self.assertEqual(self.provider.state, "running")
+
+    def test_quota_that_is_used_up_says_when_it_opens(self):
+        limit = self._add_limit(100, "day")
+        self._use(limit, 38)
+        self.assertEqual(self.provider.state, "running")
+        self.assertEqual(self.provider.quota_percent, 40)
+        self.assertEqual(self.provider.quota_label, "38 of 95 messages a rolling day")
+        self._use(limit, 95)
+        self.assertEqual(self.provider.state, "resting")
+        self.assertEqual(self.provider.binding, "100 messages a rolling day")
+        self.assertAlmostEqual(
+            self._hours_until(self.provider.recovers_at), 24.25, delta=0.3
+        )
+        self.assertFalse(self.provider.can_resume, "only time opens it")
+
+    def test_month_that_is_used_up_opens_with_the_next(self):
+        self._use(self._add_limit(100, "month"), 95)
+        self.assertEqual(self.provider.state, "resting")
+        opens = fields.Datetime.to_datetime(self.provider.recovers_at)
+        self.assertEqual((opens.day, opens.hour, opens.minute), (1, 0, 0))
+        self.assertGreater(opens, fields.Datetime.now())
+
+    def test_the_quota_nearest_to_its_end_is_shown(self):
+        self._add_limit(1000, "month")
+        day = self._add_limit(100, "day")
+        self._use(day, 10)
+        self.assertIn("10 of 95", self.provider.quota_label)
+
+    def test_paused_account_says_who(self):
+        self.provider.action_pause()
+        self.assertEqual(self.provider.state, "paused")
+        self.assertIn(self.env.user.name, self.provider.state_reason)
+        self.assertEqual(self.provider.effective_rate, "nothing now")
+
+    def test_duration_follows_the_tighter_of_rate_and_quota(self):
+        describe = self.provider._describe_duration
+        self.assertEqual(describe(100), "less than a minute")
+        self.assertEqual(describe(5700), "10 minutes")
+        self.assertEqual(describe(9.5 * 9000), "2 h 30 min")
+        self._add_limit(1000, "day")
+        self.assertEqual(describe(900), "2 minutes", "within the day")
+        self.assertEqual(describe(950 * 5), "4.0 days", "the first part goes at once")
+        self.assertFalse(describe(0))
+
+    def test_mailing_says_how_long_it_takes_and_what_it_waits_for(self):
+        self._contacts("a@example.com", "b@example.com")
+        mailing = self._mailing()
+        self.assertFalse(mailing.queue_forecast, "a draft has no audience yet")
+        mailing.action_launch()
+        self._perform(self._jobs("_job_plan"))
+        mailing.invalidate_recordset()
+        self.assertEqual(mailing.queue_forecast, "less than a minute")
+        self.assertFalse(mailing.queue_waits_for)
+        self.assertEqual(self.provider.queue_depth, 2)
+        self.assertEqual(self.provider.mailing_count, 1)
+        self.assertEqual(
+            self.env["mailing.mailing"].search(
+                self.provider.action_view_mailings()["domain"]
+            ),
+            mailing,
+        )
+        self.provider.action_pause()
+        mailing.invalidate_recordset()
+        self.assertTrue(mailing.queue_waits_for.startswith("Paused: "))
+        marketer = mailing.with_user(self.user)
+        marketer.invalidate_recordset()
+        self.assertTrue(marketer.queue_waits_for)
+        self.assertEqual(marketer.queue_provider_id.queue_depth, 2)
+
+    def test_messages_of_the_last_whole_minute_are_shown(self):
+        minute = fields.Datetime.now().replace(second=0, microsecond=0)
+        for ago, kind, messages in (
+            (0, "sent", 1),
+            (1, "sent", 20),
+            (1, "other", 3),
+            (1, "rate", 100),
+            (2, "sent", 400),
+        ):
+            self.env["mailing.provider.stat"].create(
+                {
+                    "provider_id": self.provider.id,
+                    "minute": minute - timedelta(minutes=ago),
+                    "kind": kind,
+                    "messages": messages,
+                }
+            )
+        self.assertEqual(self.provider.messages_per_minute, 23)
+        stats = self.env["mailing.provider.stat"].with_context(tz="Asia/Tokyo")
+        groups = stats.with_user(self.user)._read_group(
+            [("provider_id", "=", self.provider.id)], ["clock"], ["messages:sum"]
+        )
+        self.assertEqual([count for _clock, count in sorted(groups)], [400, 123, 1])
+        shown = {stat.clock for stat in stats.search([])}
+        self.assertLessEqual({clock for clock, _count in groups}, shown)
+
+    def test_statistics_are_kept_for_a_month(self):
+        stats = self.env["mailing.provider.stat"]
+        old, new = stats.create(
+            [
+                {
+                    "provider_id": self.provider.id,
+                    "minute": fields.Datetime.now() - timedelta(days=days),
+                    "kind": "sent",
+                    "messages": 1,
+                }
+                for days in (40, 20)
+            ]
+        )
+        stats._gc_old()
+        self.assertFalse(old.exists())
+        self.assertTrue(new.exists())
+
+    def test_channel_that_does_not_fit_is_told_with_the_line_to_paste(self):
+        name = self.provider.channel_id.complete_name
+        self.provider.capacity = 5
+        for channels, hint, line in (
+            ("root:4", "no channel of its own", f"root:5,{name}:5"),
+            (
+                "root:8,root.mail:4",
+                "no channel of its own",
+                f"root:8,root.mail:5,{name}:5",
+            ),
+            (f"root:8,{name}:7", "gives this account 7 slots", f"root:8,{name}:5"),
+            (f"root:8,{name}:2", "gives this account 2 slots", f"root:8,{name}:5"),
+            (f"root:3,{name}:5", "channel root 3 slots", f"root:5,{name}:5"),
+            (
+                f"root:8, mail:3:sequential\n{name}:5,root.other:1",
+                "channel root.mail 3 slots",
+                f"root:8,mail:5:sequential,root.other:1,{name}:5",
+            ),
+        ):
+            with self.subTest(channels=channels):
+                self._configure(channels)
+                self.provider.invalidate_recordset()
+                self.assertIn(hint, self.provider.channel_hint)
+                self.assertEqual(
+                    self.provider.channel_lines, f"[queue_job]\nchannels = {line}"
+                )
+                self._configure(line)
+                self.provider.invalidate_recordset()
+                self.assertFalse(self.provider.channel_hint, "once it is pasted")
+
+    def test_senders_are_as_many_as_channels_let_through(self):
+        self.provider.capacity = 5
+        for channels, senders in (("root:8", 5), ("root:8,root.mail:3", 3), ("", 5)):
+            self._configure(channels)
+            self.assertEqual(self.provider._parallel_senders(), senders, channels)
+
+    def test_views_that_people_open_load(self):
+        for model in ("mailing.provider", "mailing.provider.stat"):
+            for action in self.env["ir.actions.act_window"].search(
+                [("res_model", "=", model)]
+            ):
+                for view in action.view_mode.split(","):
+                    self.env[model].with_user(self.user).get_view(view_type=view)
+        self.assertEqual(
+            self.provider.action_view_statistics()["context"][
+                "search_default_provider_id"
+            ],
+            self.provider.id,
+        )
