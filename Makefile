@@ -4,6 +4,7 @@ PYTHON ?= python3
 RECIPIENTS ?= 10000
 WORKERS ?= 4
 JOB_SIZE ?=
+PARTS ?=
 
 BUILDER := $(PYTHON) setup/environment
 VENV := build/environment/venv/bin
@@ -11,7 +12,7 @@ DEMO := $(VENV)/python -m tests.demo --recipients $(RECIPIENTS) --workers $(WORK
 	$(if $(JOB_SIZE),--job-size $(JOB_SIZE))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test run lint clean
+.PHONY: help environment demo test bench run lint clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +25,9 @@ demo: environment ## Send a campaign to RECIPIENTS with WORKERS [JOB_SIZE] and r
 
 test: environment ## Run all suites
 	@$(VENV)/python -m pytest tests
+
+bench: environment ## Measure [PARTS] and write build/bench.json
+	@$(VENV)/python -m tests.bench $(PARTS)
 
 run: environment ## Serve an Odoo with a campaign to send, until interrupted
 	@$(DEMO) --serve

@@ -95,6 +95,27 @@ def test_two_fan_outs_do_not_overlap(scope):
         holder.result()
 
 
+def test_a_fan_out_that_looked_before_another_planned(scope):
+    """Its snapshot is older than its lock: it looks again, and plans nobody twice."""
+    database, _sink, shell, mailing_id = sending.prepare(scope, 20, sending.start)
+
+    def look_and_plan(env, step, mailing_id):
+        mailing = env["mailing.mailing"].browse(mailing_id)
+        mailing.read(["queue_cursor"])
+        step("looked")
+        mailing._job_plan()
+
+    with shell.start(look_and_plan, mailing_id=mailing_id) as late:
+        late.wait_for("looked")
+        with shell.start(plan_slowly, mailing_id=mailing_id, slice_size=5) as first:
+            first.wait_for("planned")
+            first.kill()
+        assert planned(database, mailing_id) == 5
+        late.go_on()
+        late.result()
+    assert planned(database, mailing_id) == 20
+
+
 def test_two_people_press_each_button_at_once(scope):
     """Send, Pause, Resume, Cancel and Retry by two people do what one would."""
     database, sink, shell, mailing_id = sending.prepare(scope, 10, sending.start)

@@ -18,9 +18,11 @@ class Bench:
     :param job_size: recipients a job, 0 for automatic
     """
 
+    modules = MODULES
+
     def __init__(self, scope, recipients, job_size=0, workers=10, slots=8, **server):
         self.sink = scope.sink().start()
-        self.database = scope.database(MODULES)
+        self.database = scope.database(self.modules)
         shell = scope.shell(self.database)
         self.draft = shell.run(
             campaigns.build, recipients=recipients, port=self.sink.port
@@ -34,9 +36,11 @@ class Bench:
         self.rpc = self.server.rpc()
         if job_size:
             self.rpc.set_parameter("mass_mailing_queue.job_size", str(job_size))
-        (self.account,) = self.rpc.search(
-            "mailing.provider", [("server_ids", "!=", False)]
-        )
+        self.account = None
+        if self.modules == MODULES:
+            (self.account,) = self.rpc.search(
+                "mailing.provider", [("server_ids", "!=", False)]
+            )
 
     def set(self, **values):
         """Change the account as a person does, on its form."""
