@@ -32,7 +32,10 @@ class IrMailServer(models.Model):
         return servers
 
     def write(self, vals):
-        """Match a server anew that now points at another provider."""
+        """Match a server anew that now points at another provider, or lost its account.
+
+        No server is without one: it would have no limits.
+        """
         presets_before = {
             server: presets.match(server.smtp_host)
             for server in self
@@ -43,6 +46,8 @@ class IrMailServer(models.Model):
             if presets.match(server.smtp_host) != preset:
                 server._queue_match_again()
         if "queue_provider_id" in vals:
+            if not vals["queue_provider_id"]:
+                self._queue_match()
             self.env.registry.clear_cache()
         return result
 
@@ -50,7 +55,6 @@ class IrMailServer(models.Model):
         """Leave the account for the one of the new host; nobody's account goes."""
         left = self.sudo().queue_provider_id
         self.sudo().queue_provider_id = False
-        self._queue_match()
         left.filtered(
             lambda provider: not provider.confirmed
             and not provider.config_server

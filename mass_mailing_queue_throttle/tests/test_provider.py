@@ -72,8 +72,9 @@ class TestProvider(ProviderCase):
         server = self._server("smtp.sendgrid.net")
         archived = self._server("in.mailjet.com", active=False)
         personal = self._server("smtp.gmail.com", owner_user_id=self.user.id)
-        both = server | archived | personal
-        both.queue_provider_id = False
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE ir_mail_server SET queue_provider_id = NULL")
+        self.env.invalidate_all()
         post_init_hook(self.env)
         self.assertEqual(server.queue_provider_id.preset, "sendgrid")
         self.assertEqual(archived.queue_provider_id.preset, "mailjet")
@@ -107,6 +108,13 @@ class TestProvider(ProviderCase):
         self.assertFalse(self.provider.server_ids)
         self.server.queue_provider_id = self.provider
         self.assertEqual(providers._find(self.server), self.provider)
+
+    def test_server_that_is_taken_out_is_not_without_limits(self):
+        self.provider.server_ids = [fields.Command.clear()]
+        provider = self.server.queue_provider_id
+        self.assertTrue(provider)
+        self.assertNotEqual(provider, self.provider)
+        self.assertEqual(self.env["mailing.provider"]._find(self.server), provider)
 
     def test_server_with_a_new_host_gets_the_account_of_it(self):
         """The limits of the old host do not hold for the new one."""
