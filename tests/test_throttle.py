@@ -31,28 +31,44 @@ def send(bench, count, campaigns_=1):
     return bench.arrivals(before), mailings
 
 
+def measure(bench, limit, count):
+    """Send under a limit, with two campaigns at once; judge what must always hold.
+
+    :return: the rate that was reached
+    """
+    bench.limit(limit)
+    arrivals, mailings = send(bench, count, campaigns_=2)
+    for window in (0.5, 1, 2, 5):
+        assert busiest(arrivals, window) <= limit * (window + 1) + 1, (limit, window)
+    spoilt = bench.database.query(
+        "SELECT count(*) FROM mailing_trace WHERE mass_mailing_id = ANY(%s) "
+        "AND (trace_status = 'error' OR queue_attempts > 1)",
+        (mailings,),
+    )
+    assert spoilt == [(0,)], "a limit costs no recipient and no attempt"
+    return rate(arrivals)
+
+
+@pytest.mark.parametrize("limit", [14, 50, 200])
 @pytest.mark.parametrize("senders", [1, 4, 8])
-def test_never_faster_and_hardly_slower(bench, senders):
-    """At most the limit and a second's burst in any window, at least 95 % of it."""
-    bench.limit(UNLIMITED)
+def test_never_faster_and_hardly_slower(bench, senders, limit):
+    """At most the limit and a second's burst in any window, at least 95 % of it.
+
+    Where the machine is slower than the limit, its own rate is the measure, taken just
+    before. As it may be disturbed just then, or just after, a pair that disagrees is
+    measured again, twice at most.
+    """
     bench.set(capacity=senders)
-    unthrottled = rate(send(bench, 550, campaigns_=2)[0])
-    for limit, count in ((14, 140), (50, 400), (200, 550)):
-        bench.limit(limit)
-        arrivals, mailings = send(bench, count, campaigns_=2)
-        for window in (0.5, 1, 2, 5):
-            most = busiest(arrivals, window)
-            assert most <= limit * (window + 1) + 1, (limit, window)
-        reached, allowed = rate(arrivals), min(limit, unthrottled)
-        print(f"senders={senders} limit={limit} unthrottled={unthrottled:.1f}", end=" ")
-        print(f"reached={reached:.2f}")
-        assert reached >= 0.95 * allowed, (limit, unthrottled)
-        spoilt = bench.database.query(
-            "SELECT count(*) FROM mailing_trace WHERE mass_mailing_id = ANY(%s) "
-            "AND (trace_status = 'error' OR queue_attempts > 1)",
-            (mailings,),
-        )
-        assert spoilt == [(0,)]
+    pairs = []
+    for _attempt in range(3):
+        unthrottled = measure(bench, UNLIMITED, 250)
+        reached = measure(bench, limit, min(limit * 10, 400))
+        pairs.append((round(unthrottled, 1), round(reached, 1)))
+        if reached >= 0.95 * min(limit, unthrottled):
+            break
+    else:
+        raise AssertionError(f"{limit} a second, unthrottled and reached: {pairs}")
+    print(f"senders={senders} limit={limit} (unthrottled, reached)={pairs}")
 
 
 def test_changes_take_effect_at_once(bench):
