@@ -183,6 +183,7 @@ class TestProvider(ProviderCase):
     def test_form_notes_whose_figure_it_is(self):
         with Form(self.provider) as form, form.limit_ids.edit(0) as line:
             line.amount = 4
+            self.assertEqual(line.origin, "user")
         self.assertEqual(self.limit.amount, 4)
         self.assertEqual(self.limit.origin, "user")
         self.assertFalse(self.limit.source)
@@ -264,6 +265,7 @@ class TestProvider(ProviderCase):
                 ):
                     self.provider[name] = value
         self.provider.write({"share": 1, "margin": 90, "reserve": 90})
+        self.limit.amount = 0.001
         self.assertGreater(self.limit.effective, 0, "0 would be no limit")
 
     def test_senders_and_seconds_out_of_bounds_are_refused(self):
@@ -407,6 +409,11 @@ class TestProvider(ProviderCase):
     def test_marketer_sees_the_account_and_changes_nothing(self):
         self.provider.api_secret = "word"
         provider = self.provider.with_user(self.user)
+        self.env.invalidate_all()
+        # By itself: what the one reads as superuser, the next finds in the cache.
+        self.assertTrue(provider.read(["channel_hint"])[0]["channel_hint"])
+        self.env.invalidate_all()
+        self.assertTrue(provider.read(["mailing_count", "state"])[0]["state"])
         values = provider.read()[0]
         self.assertEqual(values["state"], "running")
         self.assertTrue(values["effective_rate"])
@@ -441,6 +448,7 @@ class TestProvider(ProviderCase):
         )
         provider = server.queue_provider_id
         self.assertEqual(provider.user_id, admin)
+        self.env.invalidate_all()
         provider.action_pause()
         self.assertEqual(provider.state, "paused")
         provider.action_resume()
