@@ -1,4 +1,5 @@
 from . import mailing_provider
+from . import mailing_provider_channel
 from . import mailing_provider_live
 from . import mailing_provider_quota
 from . import mailing_provider_limit

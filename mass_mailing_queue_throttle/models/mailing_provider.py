@@ -33,7 +33,8 @@ class MailingProvider(models.Model):
     them: an account without a limit would be throttled by its provider instead.
 
     What changes with every message is in ``mailing.provider.state``. What is shown of
-    it is in ``mailing_provider_live.py``.
+    it is in ``mailing_provider_live.py`` and ``mailing_provider_channel.py``, what the
+    provider itself says in ``mailing_provider_quota.py``.
     """
 
     _name = "mailing.provider"

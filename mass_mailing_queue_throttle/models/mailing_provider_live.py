@@ -6,9 +6,6 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
-from odoo.addons.queue_job.jobrunner import _channels
-from odoo.addons.queue_job.jobrunner.channels import ChannelManager
-
 from .. import sql
 
 #: A rate beyond this is none: what was reduced long ago and has recovered since
@@ -66,8 +63,6 @@ class MailingProvider(models.Model):
         help="Recipients of mailings under way who have not been sent to.",
     )
     mailing_count = fields.Integer("Mailings", compute="_compute_queue_depth")
-    channel_hint = fields.Char(compute="_compute_channel_hint")
-    channel_lines = fields.Text(compute="_compute_channel_hint")
 
     # ------------------------------------------------------------------
     # Rates
@@ -352,107 +347,3 @@ class MailingProvider(models.Model):
             return False
         label = dict(self._fields["state"]._description_selection(self.env))[self.state]
         return f"{label}: {self.state_reason}" if self.state_reason else label
-
-    # ------------------------------------------------------------------
-    # Channel
-    # ------------------------------------------------------------------
-
-    def _channel_name(self):
-        # Marketers may not read channels.
-        return self.sudo().channel_id.complete_name or ""
-
-    def _parallel_senders(self):
-        """Return how many workers can send for this account at a time."""
-        slots = self._configured_slots()
-        return max(min(self.capacity, *slots.values()) if slots else self.capacity, 1)
-
-    @api.model
-    def _configured_channels(self):
-        """Return the channels of the running configuration.
-
-        :return: dict of complete name → slots; 0 is as many as its parent has
-        """
-        try:
-            channels = ChannelManager.parse_simple_config(_channels())
-        except ValueError:
-            return {}
-        return {
-            name if f"{name}.".startswith("root.") else f"root.{name}": slots
-            for name, slots in (
-                (channel["name"], channel.get("capacity", 1)) for channel in channels
-            )
-        }
-
-    def _configured_slots(self):
-        """Return the slots of the channels that this account's jobs pass through."""
-        name = self._channel_name()
-        return {
-            channel: slots
-            for channel, slots in self._configured_channels().items()
-            if f"{name}.".startswith(f"{channel}.") and slots
-        }
-
-    @api.depends("capacity", "channel_id")
-    def _compute_channel_hint(self):
-        """Say whether ``odoo.conf`` gives the account's channel what it can use."""
-        for provider in self:
-            provider.channel_hint = provider.channel_lines = False
-            channel = provider._channel_name()
-            slots = provider._configured_slots()
-            if not channel or not provider.capacity:
-                continue
-            provider.channel_hint = provider._describe_channel(channel, slots)
-            if provider.channel_hint:
-                provider.channel_lines = provider._channel_line(channel)
-
-    def _describe_channel(self, channel, slots):
-        """Return what is wrong with the slots of the account's channel, or nothing."""
-        values = {"slots": slots.get(channel), "capacity": self.capacity}
-        if channel not in slots:
-            return self.env._(
-                "The account has no channel of its own in the server's configuration. "
-                "While its %(capacity)s senders are at work, further workers wait for "
-                "one of them to finish and are missing elsewhere.",
-                **values,
-            )
-        if slots[channel] > self.capacity:
-            return self.env._(
-                "The server's configuration gives this account %(slots)s slots, and it "
-                "takes %(capacity)s senders at a time: the other workers only wait.",
-                **values,
-            )
-        if slots[channel] < self.capacity:
-            return self.env._(
-                "The server's configuration gives this account %(slots)s slots: of its "
-                "%(capacity)s senders no more than that are at work.",
-                **values,
-            )
-        narrow = min(slots, key=slots.get)
-        if slots[narrow] < self.capacity:
-            return self.env._(
-                "The server's configuration gives the channel %(channel)s %(slots)s "
-                "slots, fewer than the %(capacity)s senders of this account.",
-                channel=narrow,
-                slots=slots[narrow],
-                capacity=self.capacity,
-            )
-        return False
-
-    def _channel_line(self, channel):
-        """Return the lines for ``odoo.conf``: those there, and the account's own.
-
-        Channels that are too narrow for it are widened.
-        """
-        kept = []
-        for part in _channels().replace("\n", ",").split(","):
-            name, _colon, rest = part.strip().partition(":")
-            full = name if f"{name}.".startswith("root.") else f"root.{name}"
-            if not name or full == channel:
-                continue
-            slots, colon, options = rest.partition(":")
-            if channel.startswith(f"{full}.") and slots.strip() != "0":
-                count = int(slots) if slots.strip().isdecimal() else 1
-                rest = f"{max(count, self.capacity)}{colon}{options}"
-            kept.append(f"{name}:{rest}" if rest else name)
-        kept.append(f"{channel}:{self.capacity}")
-        return f"[queue_job]\nchannels = {','.join(kept)}"

@@ -6,7 +6,7 @@ from unittest.mock import patch
 from odoo.addons.mass_mailing_queue.tests.common import QueueCase
 
 from .. import sql
-from ..models import mailing_provider_live
+from ..models import mailing_provider_channel
 
 
 class ProviderCase(QueueCase):
@@ -58,5 +58,5 @@ class ProviderCase(QueueCase):
     def _configure(self, channels):
         """Let the running configuration have these channels."""
         self.startPatcher(
-            patch.object(mailing_provider_live, "_channels", lambda: channels)
+            patch.object(mailing_provider_channel, "_channels", lambda: channels)
         )
