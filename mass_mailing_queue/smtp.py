@@ -26,10 +26,10 @@ class Session:
     A message is in doubt only from the moment its final dot was handed to the
     network until the server's reply to it was read. Before, it was not accepted;
     after, we know. ``awaiting_reply`` is true in between, and stays true when the
-    connection dies there. ``in_message`` is true from MAIL FROM on. ``lost`` is set when
-    the connection cannot be used any more. ``delivered`` counts the messages it has accepted; with
-    ``max_messages`` of them it is not used again (0: no bound), nor after it rested
-    for ``linger`` seconds.
+    connection dies there. ``in_message`` is true from MAIL FROM on. ``lost`` is set
+    when the connection cannot be used any more. ``delivered`` counts the messages it
+    has accepted; with ``max_messages`` of them it is not used again (0: no bound), nor
+    after it rested for ``linger`` seconds.
     """
 
     def __init__(self, connection):

@@ -98,14 +98,12 @@ class Limiter:
     # ------------------------------------------------------------------
 
     def enter(self, provider_id, channel):
-        """Wait for a seat, before anything is composed; done once an account.
+        """Wait for a seat, before anything is composed.
 
         :param str channel: the account's channel, whose jobs wait with this one
         :raises DeliveryPostponed: if that is not soon
         :raises AccountBroken: if the account is stopped
         """
-        if provider_id in self._channels:
-            return
         self._channels[provider_id] = channel
         self._prepare(provider_id, "")
         until = time.monotonic() + PATIENCE
@@ -123,6 +121,10 @@ class Limiter:
                     random.uniform(5, 15),
                 )
             self._pause(STEP / 2)
+
+    def has_entered(self, provider_id):
+        """Return whether this job has a seat among the account's senders."""
+        return provider_id in self._channels
 
     def _take_slot(self, provider_id, capacity):
         if provider_id in self._slots or module.current_test:

@@ -2,14 +2,14 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Every statement on a provider's live state, one function each.
 
-All of them but :func:`rewind` run on the autocommit connection of
-``mass_mailing_queue``'s ledger, so each is atomic and durable by itself, and none
-makes a sender wait for a person's form or the other way round. Times are seconds since
+They run on the autocommit connection of ``mass_mailing_queue``'s ledger, so each is
+atomic and durable by itself, and none makes a sender wait for a person's form or the
+other way round; those that only read may run anywhere. Times are seconds since
 the epoch by the database's clock: one clock for all nodes.
 
 A provider has one row in ``mailing_provider_state`` and one row in
-``mailing_provider_bucket`` for each limit (and sending domain, where the limit is one of
-domains). The state's row is locked first, so it orders everything that concerns
+``mailing_provider_bucket`` for each limit (and sending domain, where the limit is one
+of domains). The state's row is locked first, so it orders everything that concerns
 one provider, and no two statements can deadlock.
 """
 
@@ -130,7 +130,8 @@ _BUCKETS = f"""
                         aged.tat - GREATEST(state.burst - spacing, 0) - aged.now, 0)
                     WHEN full_from IS NULL OR used = 0 THEN 0
                     WHEN aged.period = 'month' THEN month_end - aged.now
-                    ELSE GREATEST((current - full_from + slots + 2) * width - aged.now, 0)
+                    ELSE GREATEST(
+                        (current - full_from + slots + 2) * width - aged.now, 0)
                END AS wait
           FROM aged
           CROSS JOIN state
@@ -184,7 +185,8 @@ def permit(cr, provider_id, domain, messages, recipients, horizon):
         ),
         verdict AS (
             SELECT state.provider_id, adaptive.now, adaptive.spacing,
-                   GREATEST(adaptive.wait, rest, (SELECT max(wait) FROM judged)) AS wait,
+                   GREATEST(adaptive.wait, rest,
+                            (SELECT max(wait) FROM judged)) AS wait,
                    CASE WHEN state.stopped IS NOT NULL THEN 'stopped'
                         WHEN state.paused THEN 'paused'
                         WHEN rest > 0 THEN 'rest' ELSE 'run' END AS state,
@@ -233,10 +235,9 @@ def permit(cr, provider_id, domain, messages, recipients, horizon):
     return Permit(*row) if row else None
 
 
-
 def now(cr):
     """Return the database's time."""
-    cr.execute(f"SELECT now FROM {_CLOCK}")
+    cr.execute("SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8")
     return cr.fetchone()[0]
 
 
@@ -393,7 +394,8 @@ def slow_down(cr, provider_id, reply):
                           AS configured
                      FROM mailing_provider_limit quota
                     WHERE quota.provider_id = state.provider_id AND effective > 0
-                      AND period IN ('second', 'minute') AND scope = 'account') AS limits
+                      AND scope = 'account'
+                       AND period IN ('second', 'minute')) AS limits
         ),
         due AS (
             SELECT seen.*, seen.now - COALESCE(state.reduced_at, 0)
@@ -506,7 +508,6 @@ def rewind(cr, provider_ids):
 
     Turns that were reserved are given up; workers that wait for one see the new
     version within a second and ask again. Counters stay: what was sent was sent.
-    Runs on the ORM's cursor, with the change.
     """
     cr.execute(
         f"""
@@ -535,6 +536,17 @@ def clear(cr, provider_ids):
                capacity_at = NULL, refusing_since = NULL, refused = 0,
                version = version + 1
          WHERE provider_id = ANY(%s)
+        """,
+        [list(provider_ids)],
+    )
+
+
+def unstop(cr, provider_ids):
+    """Let stopped providers try again: if they are refused again, they stop again."""
+    cr.execute(
+        """
+        UPDATE mailing_provider_state SET stopped = NULL, version = version + 1
+         WHERE provider_id = ANY(%s) AND stopped IS NOT NULL
         """,
         [list(provider_ids)],
     )

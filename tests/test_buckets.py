@@ -81,7 +81,8 @@ class Account:
             self.cr.execute(
                 """
                 INSERT INTO mailing_provider_limit
-                            (provider_id, amount, effective, period, unit, scope, origin)
+                            (provider_id, amount, effective, period, unit, scope,
+                             origin)
                      VALUES (%s, %s, %s, %s, %s, %s, 'user') RETURNING id
                 """,
                 [self.id, amount, amount, period, unit, scope],

@@ -1,4 +1,4 @@
-"""What the suites of the limits share: an account, campaigns, and a look at the clock."""
+"""What the suites of the limits share: an account, campaigns, a look at the clock."""
 
 from bisect import bisect_left
 

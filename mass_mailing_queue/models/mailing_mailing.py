@@ -327,13 +327,17 @@ class MailingMailing(models.Model):
                 )
             )
         # As the jobs will render it, and native Odoo does: as superuser.
-        composer = self.env["mail.compose.message"].sudo().new(
-            {
-                "composition_mode": "mass_mail",
-                "model": self.mailing_model_real,
-                "subject": self.subject,
-                "body": self.body_html,
-            }
+        composer = (
+            self.env["mail.compose.message"]
+            .sudo()
+            .new(
+                {
+                    "composition_mode": "mass_mail",
+                    "model": self.mailing_model_real,
+                    "subject": self.subject,
+                    "body": self.body_html,
+                }
+            )
         )
         for field, label in (
             ("subject", self.env._("subject")),
@@ -388,7 +392,7 @@ class MailingMailing(models.Model):
             description=description,
             priority=priority,
             identity_key=identity_key,
-            channel=channel,
+            channel=channel or None,
             max_retries=0,
         )
 

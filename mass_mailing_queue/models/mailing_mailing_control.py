@@ -144,8 +144,8 @@ class MailingMailing(models.Model):
     def _queue_continue(self):
         """Send again what was put back, also on a mailing that was done.
 
-        A mailing under way that is paused or being cancelled stays so: who decides about
-        a few recipients does not decide about all that wait.
+        A mailing under way that is paused or being cancelled stays so: who decides
+        about a few recipients does not decide about all that wait.
         """
         for mailing in self:
             if mailing.state in ("done", "draft"):
@@ -158,8 +158,8 @@ class MailingMailing(models.Model):
 
         And keep upstream's composing from declaring the mailing done: that is the
         finalizer's to say, and no worker writes the mailing. Nor does the scheduled
-        action: it would collide with the fan-out, which runs at the same moment, and with
-        the finalizer.
+        action: it would collide with the fan-out, which runs at the same moment, and
+        with the finalizer.
         """
         if self.env.context.get("mass_mailing_queue_cron") and vals == {
             "state": "sending"

@@ -417,7 +417,7 @@ class MailingMailing(models.Model):
         return reply
 
     def _queue_suspect(self, ledger, session, route, reply):
-        """Return the reply as it is to be understood, if a message broke the connection.
+        """Return the reply as it is meant, if a message broke the connection.
 
         Is it the server that fails, or does this message make it fail? If nothing was
         known against the server, the message is suspected once: it is tried again

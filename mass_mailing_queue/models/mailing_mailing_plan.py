@@ -180,8 +180,8 @@ class MailingMailing(models.Model):
     def _queue_draw_sample(self, ledger):
         """Draw the recipients of an A/B test whole, once.
 
-        Versions of one campaign draw one after the other, each from those that are left:
-        the lock is held until the draw is committed.
+        Versions of one campaign draw one after the other, from those that are left: the
+        lock is held until the draw is committed.
 
         :return: whether the plan can go on
         """
@@ -358,9 +358,9 @@ class MailingMailing(models.Model):
     def _queue_channel(self):
         """Return the channel of this mailing's send jobs. Extension point.
 
-        :return: a complete name, or ``None`` for the one of the job function
+        :return: a complete name, empty for the one of the job function
         """
-        return None
+        return ""
 
     def _queue_job_size(self):
         """Return how many recipients one send job carries. Extension point."""

@@ -187,7 +187,7 @@ class MailingMailing(models.Model):
     def _queue_pause_all(self, kind):
         """Pause everything under way but self: it must not go on by itself.
 
-        After a sleep, what is only scheduled may begin: it has not been mailed by halves.
+        After a sleep, what is only scheduled may begin: nobody has it yet.
         """
         states = ("sending",) if kind == "asleep" else ("in_queue", "sending")
         for mailing in self.search(

@@ -33,6 +33,4 @@ class UtmCampaign(models.Model):
         drawn = self.env.context.get("mass_mailing_queue_drawn")
         if not drawn:
             return result
-        return {
-            campaign_id: records | drawn for campaign_id, records in result.items()
-        }
+        return {campaign_id: records | drawn for campaign_id, records in result.items()}

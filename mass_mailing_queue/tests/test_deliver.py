@@ -439,7 +439,9 @@ class TestDeliver(QueueCase):
         trace_ids = measured.args[0]
         mailing._job_send(trace_ids)
         per_email = (self.cr.sql_log_count - before) / len(trace_ids)
-        self.assertLessEqual(per_email, 12)
+        # Limits cost a permit an email, and a few statements a job.
+        permits = 2 if "mailing.provider" in self.env else 0
+        self.assertLessEqual(per_email, 12 + permits)
 
     def test_h15_test_mailings_are_native(self):
         """H15: the Test wizard's mails have no trace and no job."""

@@ -39,7 +39,7 @@ class MailingMailing(models.Model):
                 continue
             provider = mailing._queue_find_provider()
             mailing.queue_provider_id = provider
-            if mailing.queue_managed and mailing.state in ("in_queue", "sending"):
+            if mailing._queue_under_way() and not mailing.queue_paused:
                 waiting = mailing._queue_count_waiting()
                 mailing.queue_forecast = provider._describe_duration(waiting)
                 mailing.queue_waits_for = provider._describe_wait()
@@ -73,7 +73,9 @@ class MailingMailing(models.Model):
         if self._queue_job_size_setting():
             return size
         provider = self._queue_find_provider()
-        rate = provider._effective_rate()
+        rate = provider._effective_rate(
+            tools.mail.email_domain_extract(self.email_from or "")
+        )
         if not rate:
             return size
         share = rate / provider._parallel_senders()
@@ -101,8 +103,9 @@ class MailingMailing(models.Model):
         result = super()._queue_permit(ledger, route, parcel)
         provider = self._queue_route_provider(route)
         if provider:
-            # Another account than the mailing's own, if its senders differ.
-            ledger.limiter.enter(provider.id, provider.channel_id.complete_name)
+            if not ledger.limiter.has_entered(provider.id):
+                # Another account than the mailing's own: the email's sender differs.
+                ledger.limiter.enter(provider.id, provider.channel_id.complete_name)
             ledger.limiter.wait_turn(
                 provider.id,
                 tools.mail.email_domain_extract(parcel.email_from) or "",
@@ -147,10 +150,14 @@ class MailingMailing(models.Model):
     # People
     # ------------------------------------------------------------------
 
-    def _queue_unpause(self):
-        """A person says that the account works again: find out."""
-        result = super()._queue_unpause()
-        self._queue_find_provider()._queue_unstop()
+    def action_queue_resume(self):
+        """Who resumes a mailing says that its account is not refused any more.
+
+        Rests and reductions stay: they end by themselves.
+        """
+        result = super().action_queue_resume()
+        for mailing in self:
+            mailing._queue_find_provider()._queue_try_again()
         return result
 
     def _job_pause(self, kind, detail=""):

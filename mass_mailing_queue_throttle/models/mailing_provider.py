@@ -318,7 +318,19 @@ class MailingProvider(models.Model):
         return channels.create({"name": name, "parent_id": parent.id})
 
     def _queue_changed(self):
-        """Have those who send follow a change, as soon as it is committed.
+        """Have those who send follow a change, as soon as it is committed."""
+        self._queue_follow(sql.rewind)
+
+    def _queue_try_again(self):
+        """Let an account try that was refused, as soon as this is committed."""
+        self._queue_follow(sql.unstop)
+
+    def _queue_start_afresh(self):
+        """Forget what replies have set off, as soon as this is committed."""
+        self._queue_follow(sql.clear)
+
+    def _queue_follow(self, statement):
+        """Change the live state once this is committed, and wake the jobs.
 
         On a connection of its own: the live state changes with every message, and
         a form's transaction would collide with that.
@@ -328,24 +340,11 @@ class MailingProvider(models.Model):
 
         def follow():
             with Ledger(env) as ledger:
-                ledger.run(sql.rewind, ids)
+                ledger.run(statement, ids)
                 ledger.run(sql.pull_jobs, channels)
 
         if ids:
             self.env.cr.postcommit.add(follow)
-
-    def _queue_unstop(self):
-        """Let a stopped or resting account try again, as soon as this is committed."""
-        ids, channels = self.ids, self._channel_names()
-        env = self.env
-
-        def clear():
-            with Ledger(env) as ledger:
-                ledger.run(sql.clear, ids)
-                ledger.run(sql.pull_jobs, channels)
-
-        if ids:
-            self.env.cr.postcommit.add(clear)
 
     def _channel_names(self):
         return self.sudo().channel_id.mapped("complete_name")
@@ -390,7 +389,7 @@ class MailingProvider(models.Model):
         """Go on, at the full rate: pauses, rests and reductions end."""
         self.check_access("write")
         self.write({"paused": False, "pause_reason": False})
-        self._queue_unstop()
+        self._queue_start_afresh()
 
     def action_confirm(self):
         """Take the limits as they are: somebody compared them with the contract."""
