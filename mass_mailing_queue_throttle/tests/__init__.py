@@ -2,3 +2,4 @@ from . import test_presets
 from . import test_provider
 from . import test_provider_live
 from . import test_provider_quota
+from . import test_limiter
