@@ -385,7 +385,8 @@ def fail_outgoing(cr, trace_id, reason):
 def cancel_outgoing(cr, mailing_id, limit):
     """*ledger* Cancel up to ``limit`` waiting recipients, return how many.
 
-    Rows that a worker is claiming at this moment are left for the next round.
+    Those of a mailing that somebody cancelled, and of no other. Rows that a worker is
+    composing or claiming at this moment are left for that worker to cancel.
     """
     cr.execute(
         """
@@ -395,9 +396,11 @@ def cancel_outgoing(cr, mailing_id, limit):
          WHERE id IN (SELECT id FROM mailing_trace
                        WHERE mass_mailing_id = %s AND trace_status = 'outgoing'
                          AND queue_planned
+                         AND EXISTS (SELECT 1 FROM mailing_mailing
+                                      WHERE id = %s AND queue_cancelled)
                        LIMIT %s FOR UPDATE SKIP LOCKED)
         """,
-        [mailing_id, limit],
+        [mailing_id, mailing_id, limit],
     )
     return cr.rowcount
 

@@ -116,6 +116,36 @@ def test_a_fan_out_that_looked_before_another_planned(scope):
     assert planned(database, mailing_id) == 20
 
 
+def test_cancelled_while_a_worker_composes(scope):
+    """The worker cancels those whom Cancel had to pass over: nobody waits for a cron."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 10)
+
+    def compose_and_send(env, step, mailing_id):
+        mailing = env["mailing.mailing"].browse(mailing_id)
+        traces = mailing.mailing_trace_ids
+        mailing._queue_compose_chunk(traces.ids[:5])
+        env.flush_all()
+        step("composing")
+        env.cr.commit()
+        mailing._job_send(traces.ids)
+        env.cr.commit()
+
+    def cancel(env, step, mailing_id):
+        env["mailing.mailing"].browse(mailing_id).action_queue_cancel()
+
+    with shell.start(compose_and_send, mailing_id=mailing_id) as worker:
+        worker.wait_for("composing")
+        shell.run(cancel, mailing_id=mailing_id)
+        shell.run(sending.run_jobs)
+        assert campaigns.count(database, mailing_id, "outgoing") == 5
+        worker.go_on()
+        worker.result()
+    assert campaigns.count(database, mailing_id, "cancel") == 10
+    shell.run(sending.run_jobs)
+    assert campaigns.state(database, mailing_id) == "done"
+    assert not sink.messages()
+
+
 def test_two_people_press_each_button_at_once(scope):
     """Send, Pause, Resume, Cancel and Retry by two people do what one would."""
     database, sink, shell, mailing_id = sending.prepare(scope, 10, sending.start)

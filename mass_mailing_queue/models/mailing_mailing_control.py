@@ -219,13 +219,21 @@ class MailingMailing(models.Model):
         if not mailing or not mailing.queue_cancelled:
             return None
         with Ledger(self.env) as ledger:
-            while ledger.run(sql.cancel_outgoing, mailing.id, CANCEL_BATCH):
-                continue
+            mailing._queue_cancel_rest(ledger)
             if mailing.state == "in_queue":
                 mailing.state = "sending"
                 mailing.flush_recordset()
             mailing._queue_finish_if_settled(ledger)
         return self.env._("Cancelled.")
+
+    def _queue_cancel_rest(self, ledger):
+        """Cancel whoever waits if the mailing is cancelled.
+
+        The job that cancels passes over the recipients that a worker is composing for:
+        the worker calls this when it is stopped.
+        """
+        while ledger.run(sql.cancel_outgoing, self.id, CANCEL_BATCH):
+            continue
 
     def _queue_request_pause(self, kind, detail=""):
         """Have the mailing paused by its control job. Writes no mailing.

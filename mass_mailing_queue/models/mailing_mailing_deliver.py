@@ -89,6 +89,7 @@ class MailingMailing(models.Model):
             try:
                 mailing._queue_deliver(ledger, trace_ids, seconds)
             except DeliveryStopped as stopped:
+                mailing._queue_cancel_rest(ledger)
                 mailing._queue_finish_if_settled(ledger)
                 return str(stopped)
             except AccountBroken as broken:
@@ -122,6 +123,7 @@ class MailingMailing(models.Model):
                 self._queue_request_pause("account", str(broken))
             except (DeliveryStopped, DeliveryPostponed) as reason:
                 _logger.info("Mailing %s: not sent now, %s", self.id, reason)
+            self._queue_cancel_rest(ledger)
             self._queue_finish_if_settled(ledger)
         self.env.invalidate_all()
 
