@@ -8,6 +8,9 @@ def post_init_hook(env):
     servers._queue_for_campaigns()._queue_match()
     if env["mailing.provider"]._has_config_server():
         env["mailing.provider"]._for_server(env["ir.mail_server"])
+    # Mailings that are under way already.
+    for server in servers:
+        server._queue_move_jobs()
 
 
 def uninstall_hook(env):

@@ -2,10 +2,12 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What one worker asks of the limits while it delivers."""
 
+import logging
 import random
 import time
 from collections import Counter
 
+import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 from odoo.modules import module
@@ -20,6 +22,8 @@ from odoo.addons.mass_mailing_queue.replies import Verdict
 
 from . import sql
 
+_logger = logging.getLogger(__name__)
+
 #: A turn is reserved only if it is at most so far away (seconds). A worker that dies
 #: loses one turn; a change of rate is followed as soon as those who wait ask again.
 HORIZON = 10.0
@@ -31,8 +35,8 @@ PATIENCE = 30.0
 #: Longest sleep between two looks at whether anything changed (seconds).
 STEP = 1.0
 
-#: A paused account's jobs look again after this, should nobody call them (seconds).
-PAUSED = 3_600.0
+#: Jobs look again after this at the latest, should nobody call them (seconds).
+LOOK_AGAIN = 900.0
 
 #: Outcomes by name in the statistics.
 KINDS = {
@@ -109,8 +113,6 @@ class Limiter:
         until = time.monotonic() + PATIENCE
         while True:
             permit = self._ask(provider_id, "", 1, 1, horizon=-1)
-            if permit is None:
-                return
             self._obey(provider_id, permit)
             if self._take_slot(provider_id, permit.capacity):
                 return
@@ -141,20 +143,21 @@ class Limiter:
     # Turns
     # ------------------------------------------------------------------
 
-    def wait_turn(self, provider_id, domain, messages, recipients):
+    def wait_turn(self, provider_id, domain, messages, recipients, until):
         """Wait until one email may be sent.
 
         :param str domain: the sending domain
         :param int messages, recipients: what the email costs
+        :param float until: the ``time.monotonic()`` after which it could not be sent
         :raises DeliveryPostponed: if its turn is not near
         :raises DeliveryStopped: if the mailing stopped meanwhile
         :raises AccountBroken: if the account is stopped
         """
         self._prepare(provider_id, domain)
         while True:
-            permit = self._ask(provider_id, domain, messages, recipients, HORIZON)
-            if permit is None:
-                return
+            left = until - time.monotonic()
+            horizon = min(HORIZON, max(left, 0.0))
+            permit = self._ask(provider_id, domain, messages, recipients, horizon)
             slot = self._slots.get(provider_id)
             if slot is not None and slot.number >= permit.capacity:
                 raise DeliveryPostponed(
@@ -162,32 +165,60 @@ class Limiter:
                 )
             self._obey(provider_id, permit)
             if not permit.granted:
+                if permit.wait > left:
+                    raise DeliveryPostponed(
+                        self._env._("The account's next turn comes later."), permit.wait
+                    )
                 # Nothing is reserved: look again when the turn is near.
-                self._sleep(provider_id, permit, permit.wait - HORIZON / 2)
+                self._sleep(provider_id, permit, permit.wait - horizon / 2)
             elif self._sleep(provider_id, permit, permit.wait):
                 return
 
     def _ask(self, provider_id, domain, messages, recipients, horizon):
-        return self._ledger.run(
+        permit = self._ledger.run(
             sql.permit, provider_id, domain, messages, recipients, horizon
         )
+        if permit is None:
+            # Somebody removed the account: its server is being matched anew.
+            raise DeliveryPostponed(self._env._("The account is gone."), 60)
+        return permit
 
     def _obey(self, provider_id, permit):
         """Leave if there is nothing to be had in this worker's time."""
         if permit.state == "stopped":
             raise AccountBroken(permit.reason)
         if permit.state == "paused":
-            self.postpone(provider_id, PAUSED, self._env._("The account is paused."))
+            self._postpone(
+                provider_id,
+                permit.version,
+                LOOK_AGAIN,
+                self._env._("The account is paused."),
+            )
         if permit.wait > PATIENCE:
-            reason = permit.reason or self._env._("A limit of the account is reached.")
-            self.postpone(provider_id, permit.wait, reason)
+            self._postpone(
+                provider_id,
+                permit.version,
+                permit.wait,
+                permit.reason or self._env._("A limit of the account is reached."),
+                # The account's other domains go on.
+                self._mailing_id if permit.of_domain else None,
+            )
 
-    def postpone(self, provider_id, seconds, reason):
-        """Have all waiting jobs of the account come back later, this one too.
+    def _postpone(self, provider_id, version, seconds, reason, mailing_id=None):
+        """Have the account's waiting jobs come back later, this one too.
 
+        :param int mailing_id: only this mailing's
         :raises DeliveryPostponed: always
         """
-        self._ledger.run(sql.postpone_jobs, self._channels.get(provider_id), seconds)
+        seconds = min(seconds, LOOK_AGAIN)
+        self._ledger.run(
+            sql.postpone_jobs,
+            provider_id,
+            version,
+            self._channels.get(provider_id),
+            seconds,
+            mailing_id,
+        )
         raise DeliveryPostponed(reason, seconds)
 
     def _sleep(self, provider_id, permit, seconds):
@@ -240,7 +271,8 @@ class Limiter:
         if reply.limit in ("hour", "day", "month") or reply.until:
             seconds = self._rest_seconds(provider_id, reply)
             self._ledger.run(sql.rest, provider_id, seconds, text, text)
-            self.postpone(provider_id, seconds, reply.text)
+            version, _sends = self._ledger.run(sql.watch, provider_id)
+            self._postpone(provider_id, version, seconds, reply.text)
         refusing = self._ledger.run(sql.slow_down, provider_id, text)
         if refusing > sql.MAX_REFUSING:
             raise AccountBroken(reply.text)
@@ -248,8 +280,8 @@ class Limiter:
     def _rest_seconds(self, provider_id, reply):
         """Return how long to rest: as stated, or until our own oldest mail counts out.
 
-        Other databases may use the account, so without a statement we ask again every
-        hour, in a month's quota every six.
+        Other databases may use the account, so without a statement we ask again after a
+        few hours at the latest.
         """
         if reply.until:
             now = self._ledger.run(sql.now)
@@ -258,7 +290,7 @@ class Limiter:
             return 6 * 3_600
         frees_in = self._ledger.run(sql.window_frees_in, provider_id, reply.limit)
         shortest = 600 if reply.limit == "hour" else 3_600
-        return min(max(frees_in or 0, shortest), 86_400)
+        return min(max(frees_in or 0, shortest), 4 * 3_600)
 
     # ------------------------------------------------------------------
     # Statistics
@@ -282,7 +314,10 @@ class Limiter:
 
     def _flush(self):
         for provider_id, counts in self._counts.items():
-            if counts:
+            try:
                 self._ledger.run(sql.count, provider_id, dict(counts))
+            except psycopg2.Error as error:
+                # Figures for a graph are not worth a job.
+                _logger.warning("Not counted (%s)", type(error).__name__)
         self._counts = {}
         self._flushed = time.monotonic()

@@ -266,6 +266,7 @@ PRESETS = _by_key(
         ),
         capacity=10,
         capacity_source=_SPARKPOST,
+        linger=0,
         messages_per_connection=100,
         connection_source=_SPARKPOST,
         note="The quota is not read. The 1,000 messages a day are those of a new "

@@ -51,6 +51,7 @@ class Permit:
     :param str state: ``run``, ``paused``, ``stopped`` or ``rest``
     :param str reason: the provider's words, or a person's
     :param int limit_id: the limit that binds, 0 for none or the adaptive rate
+    :param bool of_domain: whether that is a limit of the sending domain only
     :param int capacity: senders that the provider takes at a time now
     :param int version: changes whenever a person changes the provider
     """
@@ -60,6 +61,7 @@ class Permit:
     state: str
     reason: str
     limit_id: int
+    of_domain: bool
     capacity: int
     version: int
 
@@ -84,13 +86,15 @@ def _reduced_capacity(now):
 # One row a bucket with what a message of this cost would have to wait there.
 #
 # Rates are GCRA: `tat` is the theoretical arrival time of the next message; a message
-# conforms when it comes no earlier than `tat` minus the tolerance, which is the burst
-# less one interval. Counters hold the window in slots, newest first, and count the slot
+# conforms when it comes no earlier than `tat` minus the tolerance: the burst less one
+# interval, or a tenth of an interval, which makes up for workers that come late.
+# Counters hold the window in slots, newest first, and count the slot
 # that is half expired as a whole: never more than the limit in any window.
 _BUCKETS = f"""
     bucket AS MATERIALIZED (
         SELECT bucket.id, bucket.limit_id, bucket.tat, bucket.slot, bucket.counts,
                quota.period, quota.effective AS amount,
+               quota.scope = 'domain' AS of_domain,
                CASE quota.unit WHEN 'recipient' THEN %(recipients)s
                                ELSE %(messages)s END AS cost,
                CASE quota.period WHEN 'second' THEN 1 / quota.effective
@@ -99,7 +103,13 @@ _BUCKETS = f"""
           FROM state
           JOIN mailing_provider_bucket bucket ON bucket.provider_id = state.provider_id
           JOIN mailing_provider_limit quota ON quota.id = bucket.limit_id
-         WHERE bucket.domain IN ('', %(domain)s) AND quota.effective > 0
+           AND bucket.shape = quota.period || ' ' || quota.unit
+         WHERE quota.effective > 0
+           AND bucket.domain = CASE quota.scope WHEN 'domain' THEN %(domain)s
+                                                ELSE '' END
+           AND (quota.scope = 'account'
+                OR COALESCE(quota.domain, '') IN ('', %(domain)s))
+         ORDER BY bucket.id
            FOR UPDATE OF bucket
     ),
     aged AS (
@@ -127,7 +137,9 @@ _BUCKETS = f"""
         SELECT aged.*,
                CASE WHEN spacing IS NOT NULL
                     THEN GREATEST(
-                        aged.tat - GREATEST(state.burst - spacing, 0) - aged.now, 0)
+                        aged.tat - GREATEST(state.burst - spacing,
+                                            LEAST(state.burst, spacing / 10))
+                        - aged.now, 0)
                     WHEN full_from IS NULL OR used = 0 THEN 0
                     WHEN aged.period = 'month' THEN month_end - aged.now
                     ELSE GREATEST(
@@ -148,9 +160,10 @@ _BUCKETS = f"""
 _SPEND = """
     UPDATE mailing_provider_bucket bucket
        SET tat = CASE WHEN judged.spacing IS NULL THEN bucket.tat
-                      ELSE GREATEST(judged.tat, judged.now)
+                      ELSE GREATEST(judged.tat,
+                                    COALESCE(NULLIF(%(sent_at)s, 0), judged.now))
                            + judged.spacing * judged.cost END,
-           slot = COALESCE(judged.current, 0),
+           slot = GREATEST(COALESCE(judged.current, 0), bucket.slot),
            counts = CASE WHEN judged.spacing IS NOT NULL THEN bucket.counts
                          ELSE ARRAY[COALESCE(judged.live[1], 0) + judged.cost]
                               || judged.live[2:] END
@@ -193,14 +206,18 @@ def permit(cr, provider_id, domain, messages, recipients, horizon):
                    CASE WHEN state.stopped IS NOT NULL THEN state.stopped
                         WHEN state.paused THEN state.pause_reason
                         WHEN rest > 0 THEN state.rest_reason END AS reason,
-                   (SELECT limit_id FROM judged WHERE wait > adaptive.wait
-                     ORDER BY wait DESC LIMIT 1) AS limit_id,
+                   binding.limit_id, binding.of_domain,
                    LEAST(state.capacity, {_reduced_capacity("adaptive.now")})
                    AS capacity,
                    state.version
-              FROM state, adaptive,
-                   LATERAL (SELECT GREATEST(COALESCE(state.rest_until, 0)
-                                            - adaptive.now, 0) AS rest) AS resting
+              FROM state CROSS JOIN adaptive
+              CROSS JOIN LATERAL (
+                   SELECT GREATEST(COALESCE(state.rest_until, 0) - adaptive.now, 0)
+                          AS rest) AS resting
+              LEFT JOIN LATERAL (
+                   SELECT limit_id, of_domain FROM judged
+                    WHERE wait > GREATEST(adaptive.wait, rest)
+                    ORDER BY wait DESC LIMIT 1) AS binding ON true
         ),
         granted AS (
             SELECT * FROM verdict WHERE state = 'run' AND wait <= %(horizon)s
@@ -214,13 +231,18 @@ def permit(cr, provider_id, domain, messages, recipients, horizon):
                                        THEN granted.now ELSE state.counted_from END,
                    taken = CASE WHEN state.taken_at < granted.now - 10
                                 THEN 1 ELSE state.taken + 1 END,
+                   refused = CASE WHEN state.taken_at < granted.now - 10
+                                  THEN 0 ELSE state.refused END,
+                   refusing_since = CASE WHEN state.taken_at < granted.now - 600
+                                         THEN NULL ELSE state.refusing_since END,
                    taken_at = granted.now
               FROM granted WHERE state.provider_id = granted.provider_id
         ),
         spent AS ({_SPEND} FROM judged, granted WHERE bucket.id = judged.id)
         SELECT verdict.state = 'run' AND verdict.wait <= %(horizon)s, verdict.wait,
                verdict.state, COALESCE(verdict.reason, ''),
-               COALESCE(verdict.limit_id, 0), verdict.capacity, verdict.version
+               COALESCE(verdict.limit_id, 0), COALESCE(verdict.of_domain, false),
+               verdict.capacity, verdict.version
           FROM verdict
         """,
         {
@@ -229,6 +251,7 @@ def permit(cr, provider_id, domain, messages, recipients, horizon):
             "messages": messages,
             "recipients": recipients,
             "horizon": horizon,
+            "sent_at": 0,
         },
     )
     row = cr.fetchone()
@@ -261,7 +284,11 @@ def watch(cr, provider_id):
 
 
 def ensure(cr, provider_id, domains):
-    """Have the rows that :func:`permit` moves, for the account and these domains."""
+    """Have the rows that :func:`permit` moves, for the account and these domains.
+
+    A limit that counts something else than before begins anew; rows of limits that are
+    gone, go.
+    """
     cr.execute(
         """
         INSERT INTO mailing_provider_state (provider_id)
@@ -272,17 +299,29 @@ def ensure(cr, provider_id, domains):
     )
     cr.execute(
         """
-        INSERT INTO mailing_provider_bucket (provider_id, limit_id, domain)
-             SELECT quota.provider_id, quota.id,
-                    CASE quota.scope WHEN 'domain' THEN sender.domain ELSE '' END
+        INSERT INTO mailing_provider_bucket (provider_id, limit_id, domain, shape)
+             SELECT DISTINCT quota.provider_id, quota.id,
+                    CASE quota.scope WHEN 'domain' THEN sender.domain ELSE '' END,
+                    quota.period || ' ' || quota.unit
                FROM mailing_provider_limit quota, unnest(%(domains)s) AS sender(domain)
               WHERE quota.provider_id = %(provider)s
                 AND (quota.scope = 'account'
                      OR (sender.domain <> ''
                          AND COALESCE(quota.domain, '') IN ('', sender.domain)))
-        ON CONFLICT (limit_id, domain) DO NOTHING
+        ON CONFLICT (limit_id, domain) DO UPDATE
+                SET shape = EXCLUDED.shape, tat = 0, slot = 0, counts = '{}'
+              WHERE mailing_provider_bucket.shape <> EXCLUDED.shape
         """,
-        {"provider": provider_id, "domains": list(domains)},
+        {"provider": provider_id, "domains": sorted(set(domains))},
+    )
+    cr.execute(
+        """
+        DELETE FROM mailing_provider_bucket bucket
+         WHERE provider_id = %s
+           AND NOT EXISTS (SELECT 1 FROM mailing_provider_limit
+                            WHERE id = bucket.limit_id)
+        """,
+        [provider_id],
     )
 
 
@@ -295,8 +334,9 @@ def tally(cr, provider_id, domain, messages, recipients):
     """Note mail that left without a permit. Only inserts, so it never waits."""
     cr.execute(
         """
-        INSERT INTO mailing_provider_tally (provider_id, domain, messages, recipients)
-             VALUES (%s, %s, %s, %s)
+        INSERT INTO mailing_provider_tally
+                    (provider_id, domain, messages, recipients, sent_at)
+             VALUES (%s, %s, %s, %s, clock_timestamp() AT TIME ZONE 'utc')
         """,
         [provider_id, domain, messages, recipients],
     )
@@ -305,24 +345,26 @@ def tally(cr, provider_id, domain, messages, recipients):
 def fold(cr, provider_id):
     """Spend what was tallied, return how many messages that were.
 
-    The rows of a domain are spent together; the buckets may run ahead of the clock,
-    which makes campaigns wait until the account has caught up.
+    Each second's mail is spent as of that second: what left long ago is not charged as
+    if it left now. The buckets may run ahead of the clock, which makes campaigns wait
+    until the account has caught up.
     """
     cr.execute(
         """
         DELETE FROM mailing_provider_tally
          WHERE id IN (SELECT id FROM mailing_provider_tally WHERE provider_id = %s
                          FOR UPDATE SKIP LOCKED)
-     RETURNING domain, messages, recipients
+     RETURNING domain, EXTRACT(EPOCH FROM sent_at)::bigint, messages, recipients
         """,
         [provider_id],
     )
     spent = {}
-    for domain, messages, recipients in cr.fetchall():
-        known = spent.get(domain, (0, 0))
-        spent[domain] = known[0] + messages, known[1] + recipients
-    for domain, (messages, recipients) in spent.items():
-        ensure(cr, provider_id, [domain])
+    for domain, second, messages, recipients in cr.fetchall():
+        known = spent.get((second, domain), (0, 0))
+        spent[second, domain] = known[0] + messages, known[1] + recipients
+    if spent:
+        ensure(cr, provider_id, [domain for _second, domain in spent])
+    for (second, domain), (messages, recipients) in sorted(spent.items()):
         cr.execute(
             f"""
             WITH state AS MATERIALIZED (
@@ -338,6 +380,7 @@ def fold(cr, provider_id):
                 "domain": domain,
                 "messages": messages,
                 "recipients": recipients,
+                "sent_at": second,
             },
         )
     return sum(messages for messages, _recipients in spent.values())
@@ -351,12 +394,14 @@ def count(cr, provider_id, counts):
     cr.execute(
         """
         INSERT INTO mailing_provider_stat AS stat (provider_id, minute, kind, messages)
-             SELECT %s, date_trunc('minute', now() AT TIME ZONE 'utc'), kind, messages
-               FROM unnest(%s, %s) AS new(kind, messages)
+             SELECT provider.id, date_trunc('minute', now() AT TIME ZONE 'utc'), kind,
+                    messages
+               FROM mailing_provider provider, unnest(%s, %s) AS new(kind, messages)
+              WHERE provider.id = %s
         ON CONFLICT (provider_id, minute, kind)
           DO UPDATE SET messages = stat.messages + EXCLUDED.messages
         """,
-        [provider_id, sorted(counts), [counts[kind] for kind in sorted(counts)]],
+        [sorted(counts), [counts[kind] for kind in sorted(counts)], provider_id],
     )
 
 
@@ -511,19 +556,25 @@ def rewind(cr, provider_ids):
     """
     cr.execute(
         f"""
-        UPDATE mailing_provider_state
-           SET version = version + 1, tat = LEAST(tat, clock.now)
-          FROM {_CLOCK} WHERE provider_id = ANY(%s)
+        WITH state AS (
+            UPDATE mailing_provider_state
+               SET version = version + 1, tat = LEAST(tat, clock.now)
+              FROM {_CLOCK} WHERE provider_id = ANY(%s)
+         RETURNING provider_id, clock.now
+        )
+        UPDATE mailing_provider_bucket bucket SET tat = LEAST(bucket.tat, state.now)
+          FROM state WHERE bucket.provider_id = state.provider_id
         """,
         [list(provider_ids)],
     )
-    cr.execute(
-        f"""
-        UPDATE mailing_provider_bucket SET tat = LEAST(tat, clock.now)
-          FROM {_CLOCK} WHERE provider_id = ANY(%s)
-        """,
-        [list(provider_ids)],
-    )
+    for provider_id in provider_ids:
+        cr.execute(
+            "SELECT DISTINCT domain FROM mailing_provider_bucket "
+            "WHERE provider_id = %s",
+            [provider_id],
+        )
+        # A new limit holds for those who send at this moment, too.
+        ensure(cr, provider_id, ["", *(row[0] for row in cr.fetchall())])
 
 
 def clear(cr, provider_ids):
@@ -575,11 +626,14 @@ def take_slot(cr, provider_id, capacity):
     return row[0] if row else None
 
 
-def postpone_jobs(cr, channel, seconds):
+def postpone_jobs(cr, provider_id, version, channel, seconds, mailing_id=None):
     """Move the provider's waiting send jobs to when they can do something.
 
-    Jobs that are being started, or that a recipient's own next attempt keeps until
-    later, are left alone.
+    Jobs that are being started, or that are to wait as long already, are left alone; so
+    are all if a person has changed the provider since.
+
+    :param int version: of the provider when it was found that there is nothing to do
+    :param int mailing_id: only this mailing's jobs
     """
     cr.execute(
         """
@@ -589,11 +643,20 @@ def postpone_jobs(cr, channel, seconds):
          WHERE id IN (SELECT id FROM queue_job
                        WHERE state = 'pending' AND channel = %(channel)s
                          AND method_name = '_job_send'
+                         AND mailing_id = COALESCE(%(mailing)s, mailing_id)
                          AND COALESCE(eta, '-infinity') < now() AT TIME ZONE 'utc'
-                             + %(seconds)s * interval '1 second'
+                             + (%(seconds)s - 60) * interval '1 second'
                          FOR UPDATE SKIP LOCKED)
+           AND EXISTS (SELECT 1 FROM mailing_provider_state
+                        WHERE provider_id = %(provider)s AND version = %(version)s)
         """,
-        {"channel": channel, "seconds": seconds},
+        {
+            "provider": provider_id,
+            "version": version,
+            "channel": channel,
+            "seconds": seconds,
+            "mailing": mailing_id,
+        },
     )
     return cr.rowcount
 
@@ -612,6 +675,52 @@ def pull_jobs(cr, channels):
         [list(channels)],
     )
     return cr.rowcount
+
+
+def move_jobs(cr, mailing_ids, channel):
+    """Let the waiting send jobs of mailings run in another account's channel, now."""
+    cr.execute(
+        """
+        UPDATE queue_job SET channel = %s, eta = NULL
+         WHERE id IN (SELECT id FROM queue_job
+                       WHERE state = 'pending' AND method_name = '_job_send'
+                         AND mailing_id = ANY(%s) AND channel <> %s
+                         FOR UPDATE SKIP LOCKED)
+        """,
+        [channel, list(mailing_ids), channel],
+    )
+
+
+def count_as_used(cr, provider_id, period, used):
+    """Raise what is counted of an account's limit to what the provider counted.
+
+    :param str period: ``day`` or ``month``
+    :param int used: messages or recipients in the window, by the provider
+    """
+    ensure(cr, provider_id, [""])
+    for limit_id, _domain, ours in usage(cr, provider_id):
+        if used > ours:
+            cr.execute(
+                f"""
+                WITH state AS MATERIALIZED (
+                    SELECT state.*, 0 AS burst FROM mailing_provider_state state
+                     WHERE state.provider_id = %(provider)s FOR UPDATE
+                ),
+                {_BUCKETS}
+                {_SPEND} FROM judged
+                   WHERE bucket.id = judged.id AND judged.period = %(period)s
+                     AND judged.limit_id = %(limit)s AND NOT judged.of_domain
+                """,
+                {
+                    "provider": provider_id,
+                    "domain": "",
+                    "messages": used - ours,
+                    "recipients": used - ours,
+                    "sent_at": 0,
+                    "period": period,
+                    "limit": limit_id,
+                },
+            )
 
 
 def usage(cr, provider_id):

@@ -117,7 +117,7 @@ def test_a_fan_out_that_looked_before_another_planned(scope):
 
 
 def test_cancelled_while_a_worker_composes(scope):
-    """The worker cancels those whom Cancel had to pass over: nobody waits for a cron."""
+    """The worker cancels those whom Cancel passed over: nobody waits for a cron."""
     database, sink, shell, mailing_id = sending.prepare(scope, 10)
 
     def compose_and_send(env, step, mailing_id):

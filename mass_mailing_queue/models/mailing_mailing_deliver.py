@@ -65,6 +65,8 @@ class Route:
     context: dict
     parcels: list = field(default_factory=list)
     suspected: bool = False
+    #: ``time.monotonic()`` after which the next message cannot start
+    until: float = float("inf")
 
 
 class MailingMailing(models.Model):
@@ -359,6 +361,7 @@ class MailingMailing(models.Model):
         sql.try_lock(self.env.cr, sql.LOCK_CLAIM, token)
         try:
             for parcel in route.parcels:
+                route.until = deadline + (0 if outcomes else grace)
                 self._queue_permit(ledger, route, parcel)
                 if session is not None and not session.is_alive():
                     session.close()
@@ -366,7 +369,7 @@ class MailingMailing(models.Model):
                 if session is None:
                     session = self._queue_open_session(ledger, route)
                 # Checked last: a turn and a connection take their time, too.
-                if time.monotonic() > deadline + (0 if outcomes else grace):
+                if time.monotonic() > route.until:
                     raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
                 reply = self._queue_deliver_one(ledger, session, route, parcel, token)
                 if reply is None:
@@ -621,11 +624,14 @@ class MailingMailing(models.Model):
                     smtp_from=route.smtp_from,
                 )
             )
+        except psycopg2.Error:
+            raise
         except Exception as error:
             reply = smtp.read_failure(error, "connect")
             if reply is None:
-                # No server configured, an archived one, an unreadable certificate
-                reply = Reply(Verdict.BROKEN, text=str(error), account=True)
+                # No server configured, an archived one, an unreadable certificate: the
+                # account's other servers may work.
+                reply = Reply(Verdict.BROKEN, text=str(error))
             self._queue_heed(ledger, route, reply)
             raise DeliveryPostponed(reply.text, slicing.outage_delay(1)) from error
         return smtp.Session(connection)

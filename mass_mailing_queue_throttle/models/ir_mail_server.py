@@ -41,6 +41,7 @@ class IrMailServer(models.Model):
             for server in self
             if "smtp_host" in vals and "queue_provider_id" not in vals
         }
+        before = {server: server.sudo().queue_provider_id for server in self}
         result = super().write(vals)
         for server, preset in presets_before.items():
             if presets.match(server.smtp_host) != preset:
@@ -49,7 +50,34 @@ class IrMailServer(models.Model):
             if not vals["queue_provider_id"]:
                 self._queue_match()
             self.env.registry.clear_cache()
+        for server, provider in before.items():
+            if server.sudo().queue_provider_id != provider:
+                server._queue_move_jobs()
         return result
+
+    def _queue_move_jobs(self):
+        """Let the jobs of mailings under way follow their server to another account."""
+        self.ensure_one()
+        provider = self.sudo().queue_provider_id
+        mailings = (
+            self.env["mailing.mailing"]
+            .sudo()
+            .search(
+                [
+                    ("queue_managed", "=", True),
+                    ("state", "in", ("in_queue", "sending")),
+                ]
+            )
+            .filtered(lambda mailing: mailing._queue_find_server() == self.sudo())
+        )
+        channel, ids, env = provider.channel_id.complete_name, mailings.ids, self.env
+
+        def move():
+            with Ledger(env) as ledger:
+                ledger.run(sql.move_jobs, ids, channel)
+
+        if ids and channel:
+            self.env.cr.postcommit.add(move)
 
     def _queue_match_again(self):
         """Leave the account for the one of the new host; nobody's account goes."""
@@ -71,11 +99,15 @@ class IrMailServer(models.Model):
     def _queue_match(self):
         """Give each server without an account one, by its host.
 
-        Servers of one provider with one login are one account.
+        Servers of one host with one login, or without any, are one account. One that
+        takes its host from the configuration file belongs to that file's account.
         """
         providers = self.env["mailing.provider"].sudo()
         for server in self.sudo().filtered(lambda one: not one.queue_provider_id):
-            twin = server.smtp_user and self.sudo().search(
+            if server.smtp_authentication == "cli":
+                server.queue_provider_id = providers._for_server(self.browse())
+                continue
+            twin = server.smtp_host and self.sudo().search(
                 [
                     ("queue_provider_id", "!=", False),
                     ("smtp_host", "=", server.smtp_host),
@@ -95,42 +127,64 @@ class IrMailServer(models.Model):
     # Mail that asks nobody
     # ------------------------------------------------------------------
 
-    def _connect__(self, *args, mail_server_id=None, smtp_from=None, **kwargs):  # noqa: PLW3201
+    def _connect__(  # noqa: PLW3201
+        self,
+        host=None,
+        port=None,
+        user=None,
+        password=None,
+        encryption=None,
+        smtp_from=None,
+        ssl_certificate=None,
+        ssl_private_key=None,
+        smtp_debug=False,
+        mail_server_id=None,
+        allow_archived=False,
+    ):
         """Write on the connection which server it goes to.
 
         ``send_email`` is given a connection only, and has to count for that server.
         """
-        if not mail_server_id and not (args and args[0]) and not kwargs.get("host"):
-            if not self._disable_send():
-                server, smtp_from = self.sudo()._find_mail_server(smtp_from)
-                mail_server_id = server.id if server else None
+        if not mail_server_id and not host and not self._disable_send():
+            server, smtp_from = self.sudo()._find_mail_server(smtp_from)
+            mail_server_id = server.id if server else None
         connection = super()._connect__(
-            *args, mail_server_id=mail_server_id, smtp_from=smtp_from, **kwargs
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            encryption=encryption,
+            smtp_from=smtp_from,
+            ssl_certificate=ssl_certificate,
+            ssl_private_key=ssl_private_key,
+            smtp_debug=smtp_debug,
+            mail_server_id=mail_server_id,
+            allow_archived=allow_archived,
         )
         if connection is not None:
-            connection.queue_server_id = mail_server_id or 0
+            # None: an address that somebody gave, and no account of ours.
+            known = mail_server_id or not host
+            connection.queue_server_id = (mail_server_id or 0) if known else None
         return connection
 
     @api.model
     def send_email(self, message, mail_server_id=None, smtp_server=None, **kwargs):
         """Count mail that left without a permit; it is never held back."""
-        addresses = tools.mail.email_split(
-            ",".join(str(message[name] or "") for name in ("To", "Cc", "Bcc"))
-        )
-        sender = tools.mail.email_domain_extract(
-            tools.mail.email_normalize(str(message["From"] or "")) or ""
-        )
+        # Bcc is gone from the message when it has left.
+        addresses = [str(message[name] or "") for name in ("To", "Cc", "Bcc")]
         result = super().send_email(
             message, mail_server_id=mail_server_id, smtp_server=smtp_server, **kwargs
         )
         if not self.env.context.get("mass_mailing_queue_permitted"):
-            self._queue_tally(
-                self._queue_server_id(
+            try:
+                server_id = self._queue_server_id(
                     message, mail_server_id, smtp_server, kwargs.get("smtp_session")
-                ),
-                sender or "",
-                len(addresses) or 1,
-            )
+                )
+                if server_id is not None:
+                    self._queue_tally(server_id, message, ",".join(addresses))
+            except Exception as error:
+                # Whatever happens here: the mail has left.
+                _logger.warning("Mail not counted (%s)", type(error).__name__)
         return result
 
     def _queue_server_id(self, message, mail_server_id, smtp_server, session):
@@ -146,18 +200,21 @@ class IrMailServer(models.Model):
         server = self.sudo()._find_mail_server(str(message["From"] or ""))[0]
         return server.id if server else 0
 
-    def _queue_tally(self, server_id, domain, recipients):
-        """Note one message, whatever happens: the mail has left.
+    def _queue_tally(self, server_id, message, addresses):
+        """Note one message.
 
         On a connection of its own, since a serialization failure of the caller's
         transaction would make Odoo send the mail again.
         """
-        if server_id is None:
+        provider = self.env["mailing.provider"]._find(self.browse(server_id or []))
+        if not provider:
             return
-        try:
-            provider = self.env["mailing.provider"]._find(self.browse(server_id or []))
-            if provider:
-                with Ledger(self.env) as ledger:
-                    ledger.run(sql.tally, provider.id, domain, 1, recipients)
-        except Exception as error:
-            _logger.warning("Mail not counted (%s)", type(error).__name__)
+        sender = tools.mail.email_normalize(str(message["From"] or ""))
+        with Ledger(self.env) as ledger:
+            ledger.run(
+                sql.tally,
+                provider.id,
+                tools.mail.email_domain_extract(sender or "") or "",
+                1,
+                len(tools.mail.email_split(addresses)) or 1,
+            )

@@ -114,6 +114,7 @@ class MailingMailing(models.Model):
                     len(email["email_to"]) + len(email["email_cc"] or [])
                     for email in parcel.emails
                 ),
+                route.until,
             )
         return result
 
@@ -145,6 +146,11 @@ class MailingMailing(models.Model):
     def _queue_route_provider(self, route):
         server = self.env["ir.mail_server"].browse(route.mail_server_id or [])
         return self.env["mailing.provider"]._find(server)
+
+    def _cron_queue_reconcile(self):
+        result = super()._cron_queue_reconcile()
+        self.env["mailing.provider"]._fold_other_mail()
+        return result
 
     # ------------------------------------------------------------------
     # People

@@ -1,11 +1,15 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+from markupsafe import Markup
+from psycopg2.errors import UniqueViolation
+
 from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import config
 
 from odoo.addons.mass_mailing_queue.ledger import Ledger
+from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import presets, sql
 
@@ -79,7 +83,8 @@ class MailingProvider(models.Model):
         "mailing.provider.limit", "provider_id", "Limits", copy=True
     )
     burst = fields.Float(
-        default=1.0,
+        # Below 1: messages that are under way for longer than others arrive together.
+        default=0.8,
         tracking=True,
         help="Seconds of the rate that may leave at once, to make up for turns that "
         "were missed. 0: evenly spaced.",
@@ -137,15 +142,24 @@ class MailingProvider(models.Model):
         :param server: ``ir.mail_server``, empty for the one of the configuration file
         :return: an account, or none
         """
-        return self.sudo().browse(self._find_id(server.id or 0) or [])
+        server_id = server.id or 0
+        # That there is none is not cached: another process may create it.
+        found = self._find_id(server_id) or self._search_id(server_id)
+        return self.sudo().browse(found or [])
 
     @api.model
     @tools.ormcache("server_id")
     def _find_id(self, server_id):
+        return self._search_id(server_id)
+
+    @api.model
+    def _search_id(self, server_id):
         if server_id:
             server = self.env["ir.mail_server"].sudo().browse(server_id).exists()
             return server.queue_provider_id.id
-        return self.sudo().search([("config_server", "=", True)], limit=1).id
+        # Archived or not: its limits hold.
+        providers = self.sudo().with_context(active_test=False)
+        return providers.search([("config_server", "=", True)], limit=1).id
 
     @api.model
     def _for_server(self, server):
@@ -158,11 +172,19 @@ class MailingProvider(models.Model):
             self.env.registry.clear_cache()
             return self._find(server)
         host = config.get("smtp_server")
-        return self._create_from_preset(
-            presets.match(host),
-            name=self.env._("Configuration file (%s)", host),
-            config_server=True,
-        )
+        try:
+            with self.env.cr.savepoint():
+                return self._create_from_preset(
+                    presets.match(host),
+                    name=self.env._("Configuration file (%s)", host),
+                    config_server=True,
+                )
+        except UniqueViolation as error:
+            raise RetryableJobError(
+                "The account of the configuration file is being created.",
+                seconds=1,
+                ignore_retry=True,
+            ) from error
 
     @api.model
     def _has_config_server(self):
@@ -364,7 +386,8 @@ class MailingProvider(models.Model):
                 provider.activity_schedule(
                     "mail.mail_activity_data_todo",
                     summary=summary,
-                    note=self.env._(
+                    note=Markup("<p>%s</p>")
+                    % self.env._(
                         "The provider answered: %s Repair the account, then resume it.",
                         stopped,
                     ),
@@ -397,15 +420,34 @@ class MailingProvider(models.Model):
         self.write({"confirmed": True})
 
     def action_apply_preset(self):
-        """Replace the limits by those of the preset."""
+        """Replace the limits by those of the preset.
+
+        A limit of the same kind is changed: what was sent under it stays counted.
+        """
         self.check_access("write")
         for provider in self:
-            provider.limit_ids.unlink()
+            values = provider._preset_values(presets.PRESETS[provider.preset])
+            kept = provider.limit_ids.filtered(
+                lambda limit: limit.scope == "account" and not limit.ramp
+            )
+            commands = []
+            for _command, _id, figure in values["limit_ids"]:
+                same = kept.filtered(
+                    lambda limit, figure=figure: (limit.period, limit.unit)
+                    == (figure["period"], figure["unit"])
+                )[:1]
+                kept -= same
+                commands.append(
+                    fields.Command.update(same.id, figure)
+                    if same
+                    else fields.Command.create(figure)
+                )
+            others = provider.limit_ids.filtered(
+                lambda limit: limit.scope != "account" or limit.ramp
+            )
+            removed = [fields.Command.delete(limit.id) for limit in kept | others]
             provider.write(
-                {
-                    "confirmed": False,
-                    **provider._preset_values(presets.PRESETS[provider.preset]),
-                }
+                {"confirmed": False, **values, "limit_ids": removed + commands}
             )
 
     def action_view_mailings(self):

@@ -100,19 +100,26 @@ class MailingProviderLimit(models.Model):
     def _compute_effective(self):
         today = fields.Date.context_today(self)
         for limit in self:
-            provider = limit.provider_id
-            amount = min(limit.amount, limit._ramp_amount(today) or limit.amount)
-            for percent in (
-                provider.share,
-                100 - provider.margin,
-                100 - provider.reserve,
-            ):
-                amount *= percent / 100
-            if limit.period not in ("second", "minute"):
-                # Counters count whole messages.
-                amount = max(math.floor(amount + EPSILON), 1)
-            # 0 would be no limit.
-            limit.effective = max(amount, EPSILON)
+            limit.effective = limit._effective_amount(today)
+
+    def _effective_amount(self, today):
+        """Return what campaigns may use of the limit on a day."""
+        self.ensure_one()
+        provider = self.provider_id
+        amount = min(self.amount, self._ramp_amount(today) or self.amount)
+        for percent in (provider.share, 100 - provider.margin, 100 - provider.reserve):
+            amount *= percent / 100
+        if self.period not in ("second", "minute"):
+            # Counters count whole messages.
+            amount = max(math.floor(amount + EPSILON), 1)
+        # 0 would be no limit.
+        return max(amount, EPSILON)
+
+    @api.onchange("ramp")
+    def _onchange_ramp(self):
+        """A warm-up begins on the day when it is chosen."""
+        if self.ramp and not self._origin.ramp:
+            self.ramp_start = fields.Date.context_today(self)
 
     def _ramp_amount(self, today):
         """Return what the warm-up allows on a day, ``None`` when it does not bind."""
@@ -243,8 +250,9 @@ class MailingProviderLimit(models.Model):
     @api.model
     def _cron_advance_ramps(self):
         """Let the amounts of limits that warm up follow the calendar."""
-        warming = self.search([("ramp", "!=", False)])
-        before = {limit: limit.effective for limit in warming}
-        warming._compute_effective()
-        changed = warming.filtered(lambda limit: limit.effective != before[limit])
-        changed.provider_id._queue_changed()
+        today = fields.Date.context_today(self)
+        for limit in self.search([("ramp", "!=", False)]):
+            effective = limit._effective_amount(today)
+            if abs(effective - limit.effective) > EPSILON:
+                # Those who send follow, as after any change.
+                limit.effective = effective

@@ -124,10 +124,26 @@ class MailingProvider(models.Model):
             ("month", quota.month),
         ):
             self._take_figure(period, quota.unit, amount)
+        self._take_use({"day": quota.day_used, "month": quota.month_used})
         if not quota.sending:
             self._stop(
                 quota.problem or self.env._("The provider lets it send nothing.")
             )
+
+    def _take_use(self, used):
+        """Count what left through the account by other ways, as the provider counts it.
+
+        :param dict used: period → messages or recipients in the window, or ``None``
+        """
+        provider_id, env = self.id, self.env
+
+        def count():
+            with Ledger(env) as ledger:
+                for period, amount in used.items():
+                    if amount:
+                        ledger.run(sql.count_as_used, provider_id, period, int(amount))
+
+        self.env.cr.postcommit.add(count)
 
     def _take_figure(self, period, unit, amount):
         """Make one figure of the provider the account's limit of that period.
@@ -211,17 +227,19 @@ class MailingProvider(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def _cron_hourly(self):
-        """Follow the calendar, count other mail, and ask the providers."""
-        self.env["mailing.provider.limit"]._cron_advance_ramps()
-        commit(self.env)
-        providers = self.search([("active", "in", (True, False))])
+    def _fold_other_mail(self):
+        """Count other mail where no campaign does it, so that it is seen in time."""
         with Ledger(self.env) as ledger:
-            for provider in providers:
-                # Without a campaign nobody else counts it.
+            for provider in self.search([("active", "in", (True, False))]):
                 if other := ledger.run(sql.fold, provider.id):
                     ledger.run(sql.count, provider.id, {"other": other})
-        for provider in providers.filtered("active").sudo():
+
+    @api.model
+    def _cron_hourly(self):
+        """Follow the calendar, and ask the providers."""
+        self.env["mailing.provider.limit"]._cron_advance_ramps()
+        commit(self.env)
+        for provider in self.search([("active", "=", True)]).sudo():
             if provider.quota_api and provider.api_secret:
                 provider._read_quota()
                 # Each by itself: what one provider takes long for is not lost.

@@ -64,9 +64,10 @@ class MailingProviderBucket(models.Model):
     provider_id = fields.Many2one(
         "mailing.provider", required=True, ondelete="cascade", index=True
     )
-    limit_id = fields.Many2one(
-        "mailing.provider.limit", required=True, ondelete="cascade"
-    )
+    # A plain integer: with a foreign key, deleting a limit would collide with those who
+    # send at the moment.
+    limit_id = fields.Integer(required=True)
+    shape = fields.Char(required=True, help="Period and unit that are counted.")
     domain = fields.Char(required=True)
     tat = fields.Float()
 
@@ -99,3 +100,4 @@ class MailingProviderTally(models.Model):
     domain = fields.Char()
     messages = fields.Integer()
     recipients = fields.Integer()
+    sent_at = fields.Datetime()

@@ -3,14 +3,16 @@
 
 import smtplib
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from odoo.addons.mass_mailing_queue.tests.test_deliver import refused, wrapped
 from odoo.addons.queue_job.exception import RetryableJobError
 
-from .. import sql
+from .. import limiter, sql
 from .common import ProviderCase
 
 
@@ -68,14 +70,57 @@ class TestLimiter(ProviderCase):
         self._add_limit(2, "day")
         for job in self.jobs[:2]:
             self._perform(job)
+        # However far it is, they look again from time to time.
         seconds = self._postponed(self.jobs[2]).seconds
-        self.assertGreater(seconds, 80_000)
+        self.assertEqual(seconds, limiter.LOOK_AGAIN)
         self.assertGreater(
-            self.jobs[3].eta, fields.Datetime.now() + timedelta(seconds=80_000)
+            self.jobs[3].eta, fields.Datetime.now() + timedelta(seconds=seconds - 60)
         )
         self.assertEqual(self.provider.state, "resting")
         self.assertEqual(len(self.sent), 2)
         self.assertEqual(self.traces[2:].mapped("queue_attempts"), [0, 0])
+
+    def test_a_domains_limit_keeps_only_its_own_mailings(self):
+        self._add_limit(1, "day", scope="domain", domain="example.org")
+        other = self._mailing(email_from="news@example.net")
+        other.action_launch()
+        self._perform(self._jobs("_job_plan"))
+        elsewhere = self._jobs("_job_send").filtered(
+            lambda job: job.mailing_id == other.id
+        )
+        self._perform(self.jobs[0])
+        self._postponed(self.jobs[1])
+        self.assertTrue(self.jobs[2].eta)
+        self.assertFalse(any(elsewhere.mapped("eta")))
+        self._perform(elsewhere[0])
+        self.assertEqual(len(self.sent), 2)
+
+    def test_jobs_follow_a_server_to_another_account(self):
+        provider = self.env["mailing.provider"].create({"name": "Another"})
+        self.jobs.eta = "2099-01-01"
+        self.server.queue_provider_id = provider
+        self._committed()
+        self.assertEqual(
+            set(self.jobs.mapped("channel")), {provider.channel_id.complete_name}
+        )
+        self.assertFalse(any(self.jobs.mapped("eta")))
+
+    def test_a_server_that_is_archived_is_not_its_accounts_fault(self):
+        self.patch(
+            type(self.server),
+            "_connect__",
+            lambda *_args, **_kwargs: (_ for _ in ()).throw(UserError("archived")),
+        )
+        self._perform(self.jobs[0])
+        self._perform(self._jobs("_job_pause"))
+        self.assertIn("archived", self.mailing.queue_pause_reason)
+        self.assertEqual(self.provider.state, "running")
+
+    def test_an_account_that_is_gone_is_not_free(self):
+        self.cr.execute("DELETE FROM mailing_provider_state")
+        with patch.object(sql, "ensure"):
+            self.assertEqual(self._postponed(self.jobs[0]).seconds, 60)
+        self.assertFalse(self.sent)
 
     def test_a_person_who_changes_a_limit_calls_the_jobs_back(self):
         self.provider.margin = 0
@@ -115,15 +160,19 @@ class TestLimiter(ProviderCase):
             b"Domain example.org is not allowed to send: recipient limit exceeded, "
             b"try again after " + stamp,
         )
-        seconds = self._postponed(self.jobs[0]).seconds
-        self.assertAlmostEqual(seconds, 5 * 3_600, delta=60)
+        self._postponed(self.jobs[0])
+        self.assertAlmostEqual(self._live()["rest"], 5 * 3_600, delta=60)
         self._nobody_pays()
         self.assertEqual(self.provider.state, "resting")
-        self.assertGreater(self.jobs[1].eta, until - timedelta(minutes=2))
+        self.assertAlmostEqual(
+            self.provider.recovers_at, until, delta=timedelta(minutes=2)
+        )
+        self.assertTrue(self.jobs[1].eta)
 
     def test_a_daily_quota_rests_for_hours_though_it_looks_permanent(self):
         self._refuse(550, b"5.4.5 Daily user sending limit exceeded")
-        self.assertGreaterEqual(self._postponed(self.jobs[0]).seconds, 3_600)
+        self._postponed(self.jobs[0])
+        self.assertGreaterEqual(self._live()["rest"], 3_599)
         self._nobody_pays()
 
     def test_too_many_connections_means_fewer_senders(self):
@@ -135,7 +184,9 @@ class TestLimiter(ProviderCase):
     def _break(self):
         """Have the provider refuse the account, and the mailing paused for it."""
         broken = wrapped(
-            smtplib.SMTPSenderRefused(554, b"Sending paused for this account.", "me")
+            smtplib.SMTPSenderRefused(
+                554, b"Sending paused for this account. <ours>", "me"
+            )
         )
         for trace in self.traces:
             self.replies[trace.email] = broken
@@ -147,6 +198,7 @@ class TestLimiter(ProviderCase):
         self.assertEqual(self.provider.state, "stopped")
         self.assertTrue(self.mailing.queue_paused)
         self.assertEqual(len(self.provider.activity_ids), 1)
+        self.assertIn("&lt;ours&gt;", self.provider.activity_ids.note)
         other = self._mailing()
         other.action_launch()
         self._perform(self._jobs("_job_plan"))

@@ -170,13 +170,13 @@ class TestProviderQuota(ProviderCase):
         limit = self._add_limit(100, "day")
         self._run_sql(sql.tally, self.provider.id, "example.org", 3, 5)
         self._run_sql(sql.tally, self.provider.id, "example.com", 1, 1)
-        self.env["mailing.provider"]._cron_hourly()
+        self.env["mailing.mailing"]._cron_queue_reconcile()
         self.env.invalidate_all()
         self.assertEqual(self.provider._usage(), [(limit, 4)])
         stat = self.env["mailing.provider.stat"].search(
             [("provider_id", "=", self.provider.id)]
         )
         self.assertEqual((stat.kind, stat.messages), ("other", 4))
-        self.env["mailing.provider"]._cron_hourly()
+        self.env["mailing.mailing"]._cron_queue_reconcile()
         self.env.invalidate_all()
         self.assertEqual(self.provider._usage(), [(limit, 4)], "once")
