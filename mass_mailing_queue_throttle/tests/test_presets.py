@@ -106,7 +106,8 @@ class TestPresets(BaseCase):
                 self.assertTrue(preset.capacity_source and preset.connection_source)
                 self.assertGreater(preset.capacity, 0)
                 self.assertGreaterEqual(preset.messages_per_connection, 0)
-                self.assertEqual(preset.linger, 0 if key == "microsoft365" else 60)
+                limited = key in ("microsoft365", "sparkpost")
+                self.assertEqual(preset.linger, 0 if limited else 60)
                 self.assertIn(preset.quota_api, ("", "ses", "sendgrid"))
                 self.assertEqual(
                     [host.lower() for host in preset.hosts], [*preset.hosts]
