@@ -62,6 +62,11 @@ def test_an_outage_fails_nobody(scope):
         )
         assert campaigns.count(database, mailing_id, "outgoing", "process") == 20
         sink = scope.sink(port=port).start()
+        # What the clock would do in a minute.
+        database.execute(
+            "UPDATE mailing_queue_outage SET retry_at = now() AT TIME ZONE 'utc'"
+        )
+        database.execute("UPDATE queue_job SET eta = NULL WHERE state = 'pending'")
         campaigns.wait_until_done(database, mailing_id)
     verdict = compare(sink, database, mailing_id, recipients=20)
     assert verdict.flawless, str(verdict)

@@ -58,12 +58,12 @@ def test_never_faster_and_hardly_slower(bench, senders):
     missed is measured again, twice at most.
     """
     bench.set(capacity=senders)
-    before = measure(bench, UNLIMITED, 200)
-    for limit, count in ((14, 110), (50, 250), (200, 300)):
+    before = measure(bench, UNLIMITED, 150)
+    for limit, count in ((14, 100), (50, 200), (200, 250)):
         seen = []
         for _attempt in range(3):
             reached = measure(bench, limit, count)
-            after = measure(bench, UNLIMITED, 200)
+            after = measure(bench, UNLIMITED, 150)
             seen.append(tuple(round(rate, 1) for rate in (before, reached, after)))
             allowed, before = min(limit, before, after), after
             if reached >= 0.95 * allowed:
@@ -165,21 +165,20 @@ def test_a_hidden_rate_is_found(bench):
         )
     )
     before = len(bench.arrivals())
-    mailings = [bench.launch() for _number in range(2)]
     begun = time.time()
-    bench.finish(*mailings)
+    mailing = bench.launch()
+    bench.finish(mailing)
     arrivals = bench.arrivals(before)
     bench.sink.rules()
-    assert len(arrivals) == 1_200, "everybody, once"
     addresses = [m.recipients[0] for m in bench.sink.messages()[before:]]
-    assert all(addresses.count(address) == 2 for address in set(addresses))
+    assert len(addresses) == len(set(addresses)) == 600, "everybody, once"
     settled = arrivals[-1] - begun - 20
     found = within(arrivals, begun + 20, arrivals[-1]) / settled
     print(f"hidden={hidden} found={found:.2f}")
     assert 0.8 * hidden <= found <= hidden
     attempts = bench.database.query(
-        "SELECT max(queue_attempts) FROM mailing_trace WHERE mass_mailing_id = ANY(%s)",
-        (mailings,),
+        "SELECT max(queue_attempts) FROM mailing_trace WHERE mass_mailing_id = %s",
+        (mailing,),
     )
     assert attempts == [(1,)]
     bench.rpc.press("mailing.provider", "action_resume", [bench.account])
@@ -207,7 +206,7 @@ def test_a_throttled_campaign_is_idle(scope):
         120,
         "everybody is planned",
     )
-    time.sleep(10)
+    time.sleep(5)
     family = psutil.Process(bench.server.pid)
     processes = [family, *family.children(recursive=True)]
 
@@ -215,7 +214,7 @@ def test_a_throttled_campaign_is_idle(scope):
         return sum(sum(process.cpu_times()[:2]) for process in processes)
 
     begun, before, sent = time.monotonic(), cpu(), bench.sink.count()
-    time.sleep(60)
+    time.sleep(40)
     seconds = time.monotonic() - begun
     load = (cpu() - before) / seconds
     sent = bench.sink.count() - sent

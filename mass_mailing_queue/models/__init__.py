@@ -1,3 +1,4 @@
+from . import link_tracker
 from . import mail_mail
 from . import mailing_contact
 from . import mailing_list

@@ -289,7 +289,9 @@ class MailingMailing(models.Model):
         if not trace_by_record:
             return []
         self.with_context(
-            mass_mailing_queue_slice=True, mass_mailing_queue_traces=trace_by_record
+            mass_mailing_queue_slice=True,
+            mass_mailing_queue_traces=trace_by_record,
+            mass_mailing_queue_links={},
         )._action_send_mail(res_ids=list(trace_by_record))
         mails = (traces - gone).mail_mail_id.sudo()
         for mail in mails:

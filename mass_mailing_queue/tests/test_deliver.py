@@ -9,6 +9,7 @@ import psycopg2
 from odoo.tests import tagged
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+from odoo.addons.link_tracker.models.link_tracker import LinkTracker
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import slicing, sql
@@ -423,6 +424,20 @@ class TestDeliver(QueueCase):
         self.assertFalse(self.first.queue_attempts)
         self._perform(job)
         self.assertEqual(self.sent, ["a@example.com"])
+
+    def test_links_are_looked_up_once_a_chunk(self):
+        """H17: and every email has the same short link."""
+        found = LinkTracker.search_or_create
+        with patch.object(
+            LinkTracker, "search_or_create", autospec=True, side_effect=found
+        ) as looked_up:
+            self.mailing._queue_compose_chunk((self.first + self.second).ids)
+        self.assertEqual(looked_up.call_count, 1)
+        link = self.env["link.tracker"].search(
+            [("mass_mailing_id", "in", self.mailing.ids)]
+        )
+        for mail in (self.first + self.second).mail_mail_id:
+            self.assertIn(f"/r/{link.code}", mail.body_html)
 
     def test_query_budget(self):
         """At most 12 statements per email at ten recipients a job."""
