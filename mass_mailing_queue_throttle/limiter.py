@@ -271,8 +271,11 @@ class Limiter:
         if reply.limit in ("hour", "day", "month") or reply.until:
             seconds = self._rest_seconds(provider_id, reply)
             self._ledger.run(sql.rest, provider_id, seconds, text, text)
-            version, _sends = self._ledger.run(sql.watch, provider_id)
-            self._postpone(provider_id, version, seconds, reply.text)
+            watched = self._ledger.run(sql.watch, provider_id)
+            if watched is None:
+                # Somebody removed the account meanwhile.
+                raise DeliveryPostponed(reply.text, 60)
+            self._postpone(provider_id, watched[0], seconds, reply.text)
         refusing = self._ledger.run(sql.slow_down, provider_id, text)
         if refusing > sql.MAX_REFUSING:
             raise AccountBroken(reply.text)
