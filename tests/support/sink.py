@@ -57,11 +57,14 @@ class Sink:
     :param password: the only one that may log in; None lets anybody
     :param spool: keep every accepted message whole
     :param peers: find out which process opened each connection
+    :param tls: offer STARTTLS with a certificate that it signed itself
     """
 
     host = HOST
 
-    def __init__(self, folder, port=0, password=None, spool=False, peers=False):
+    def __init__(
+        self, folder, port=0, password=None, spool=False, peers=False, tls=False
+    ):
         self.folder = Path(folder)
         self.port = port
         self._command = [sys.executable, "-m", "tests.support.sink"]
@@ -69,6 +72,7 @@ class Sink:
         self._command += ["--password", password] if password is not None else []
         self._command += ["--spool"] if spool else []
         self._command += ["--peers"] if peers else []
+        self._command += ["--tls"] if tls else []
         self._process = None
 
     @property

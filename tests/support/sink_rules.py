@@ -12,22 +12,24 @@ import time
 from collections import Counter, deque
 from pathlib import Path
 
-STAGES = ("connect", "auth", "mail", "rcpt", "data", "end")
-ACTIONS = ("reply", "drop", "hang", "accept-drop", "accept-hang")
+STAGES = ("connect", "tls", "auth", "mail", "rcpt", "data", "end")
+ACTIONS = ("reply", "garbage", "drop", "hang", "accept-drop", "accept-hang")
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
     """One scripted answer.
 
-    :param stage: `connect` (instead of the greeting), `auth`, `mail` (matches the
-        sender), `rcpt`, `data` (before 354) or `end` (after the final dot); the last
-        two match any recipient of the message, the first two match an empty string
+    :param stage: `connect` (instead of the greeting), `tls` (STARTTLS), `auth`, `mail`
+        (matches the sender), `rcpt`, `data` (before 354) or `end` (after the final
+        dot); the last two match any recipient of the message, the first three match an
+        empty string
     :param match: regular expression, searched for
     :param reply: the line to answer with; empty for the usual answer
-    :param action: `reply`; `drop` closes the connection without a word and `hang`
-        keeps it open without one, neither accepting; at stage `end`, `accept-drop` and
-        `accept-hang` do so with the message accepted and in the ledger
+    :param action: `reply`; `garbage` answers with bytes that are no SMTP, at stage
+        `tls` in place of the handshake; `drop` closes the connection without a word and
+        `hang` keeps it open without one, none of them accepting; at stage `end`,
+        `accept-drop` and `accept-hang` do so with the message accepted and in the ledger
     :param delay: seconds to wait first
     :param reply_delay: at stage `end`, seconds between accepting the message and
         saying so: what is cut off here was delivered without its sender knowing

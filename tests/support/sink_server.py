@@ -19,7 +19,7 @@ from pathlib import Path
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, syntax
 
-from . import peers
+from . import peers, tls
 from .sink_rules import RuleBook
 
 HOST = "127.0.0.1"
@@ -27,6 +27,7 @@ DOT = b"\r\n.\r\n"
 MESSAGE_BYTES = 64 * 1024 * 1024
 IDLE_SECONDS = 3600
 USUAL = "250 2.0.0 OK"
+GARBAGE = "\x15\x03\x01 \xfe\xff \x00?"
 PR_SET_PDEATHSIG = 1
 
 # Both headers may be folded: a line break and spaces are part of one value.
@@ -57,6 +58,8 @@ class Session(SMTP):
     """
 
     line_length_limit = MESSAGE_BYTES
+    #: Of the connection, which may have two sessions: one before TLS and one within.
+    connection_number = 0
 
     def connection_made(self, transport):
         self.event_handler.open.add(transport)
@@ -71,10 +74,22 @@ class Session(SMTP):
         await super()._handle_client()
 
     async def push(self, status):
+        if status == GARBAGE:
+            return self._writer.write(GARBAGE.encode("latin-1") + b"\r\n")
         await super().push(status)
         if status[:3] in ("421", b"421") and self.transport:
             # 421 announces the end of the connection, wherever it is given.
             self.transport.close()
+
+    @syntax("STARTTLS", when="tls_context")
+    async def smtp_STARTTLS(self, arg):
+        refusal = await self.event_handler.before_tls(self)
+        if refusal == GARBAGE:
+            # Where the client expects the server's part of the handshake.
+            await self.push("220 Ready to start TLS")
+        if refusal:
+            return await self.push(refusal)
+        await super().smtp_STARTTLS(arg)
 
     @syntax("DATA")
     async def smtp_DATA(self, arg):
@@ -104,7 +119,9 @@ class Session(SMTP):
 class Handler:
     """Decides by the rules and writes down what happened."""
 
-    def __init__(self, folder, password=None, spool=False, find_peers=False):
+    def __init__(
+        self, folder, password=None, spool=False, find_peers=False, tls_context=None
+    ):
         self.folder = Path(folder)
         self.rules = RuleBook(self.folder / "rules.json")
         self.messages = Records(self.folder / "messages.jsonl")
@@ -112,6 +129,7 @@ class Handler:
         self.spool = self.folder / "spool" if spool else None
         self.password = password
         self.find_peers = find_peers
+        self.tls_context = tls_context
         self.open = set()
         self.connections = 0
         self.accepted = 0
@@ -119,7 +137,7 @@ class Handler:
     async def greet(self, server):
         """Count the connection, and answer in place of the greeting if told to."""
         self.connections += 1
-        server.session.number = self.connections
+        server.connection_number = self.connections
         port = server.session.peer[1]
         pid = None
         if self.find_peers:
@@ -130,6 +148,9 @@ class Handler:
         if refusal:
             await server.push(refusal)
             await self._close(server)
+
+    async def before_tls(self, server):
+        return await self._obey(server, "tls", usual=None)
 
     async def before_data(self, server):
         recipients = server.envelope.rcpt_tos
@@ -175,7 +196,7 @@ class Handler:
             await self._close(server)
         elif rule.action.endswith("hang"):
             await self._silence()
-        return reply
+        return GARBAGE if rule.action == "garbage" else reply
 
     async def _obey(self, server, stage, texts=("",), usual=USUAL):
         """The reply at `stage`, after the waiting that the rule asks for."""
@@ -187,6 +208,8 @@ class Handler:
             await self._close(server)
         elif rule.action == "hang":
             await self._silence()
+        elif rule.action == "garbage":
+            return GARBAGE
         return rule.reply or usual
 
     async def _close(self, server):
@@ -198,7 +221,7 @@ class Handler:
         await asyncio.Event().wait()
 
     def _note(self, server, event, **values):
-        number = server.session.number
+        number = server.connection_number
         self.sessions.add(at=time.time(), connection=number, event=event, **values)
 
     def _record(self, server, accepted, reply):
@@ -218,7 +241,7 @@ class Handler:
             spooled.write_bytes(envelope.content)
         self.messages.add(
             at=time.time(),
-            connection=server.session.number,
+            connection=server.connection_number,
             sender=envelope.mail_from,
             recipients=envelope.rcpt_tos,
             message_id=headers.get(b"message-id", ""),
@@ -247,6 +270,7 @@ async def serve(handler, port):
             data_size_limit=MESSAGE_BYTES,
             auth_require_tls=False,
             authenticator=handler.authenticate,
+            tls_context=handler.tls_context,
         )
 
     server = await loop.create_server(session, HOST, port, backlog=512)
@@ -271,6 +295,7 @@ def main(arguments=None):
     parser.add_argument("--password", help="the only one; default: any is good")
     parser.add_argument("--spool", action="store_true", help="keep whole messages")
     parser.add_argument("--peers", action="store_true", help="find who connects")
+    parser.add_argument("--tls", action="store_true", help="offer STARTTLS")
     parser.add_argument("--attached", action="store_true", help="end with the parent")
     options = parser.parse_args(arguments)
     if options.attached:
@@ -280,6 +305,12 @@ def main(arguments=None):
     if options.spool:
         (options.folder / "spool").mkdir(exist_ok=True)
     logging.getLogger("mail.log").setLevel(logging.ERROR)
-    handler = Handler(options.folder, options.password, options.spool, options.peers)
+    handler = Handler(
+        options.folder,
+        options.password,
+        options.spool,
+        options.peers,
+        tls.server_context(options.folder) if options.tls else None,
+    )
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(handler, options.port))

@@ -2,6 +2,7 @@
 
 import os
 import smtplib
+import ssl
 import time
 
 import pytest
@@ -250,3 +251,33 @@ def test_a_limit_is_enforced_within_its_window(sink, client):
     assert refused.value.smtp_code == 454
     time.sleep(0.5)
     assert send(client) == {}
+
+
+def test_garbage_is_no_reply(sink, client):
+    sink.rules(Rule("end", action="garbage", times=1))
+    before = count(sink)
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        send(client)
+    assert refused.value.smtp_code == -1
+    assert count(sink) == before
+
+
+def test_tls_is_offered_and_breaks_on_demand(tmp_path):
+    with Sink(tmp_path, tls=True) as sink:
+        for rule, error in (
+            (Rule("tls", reply="454 4.7.0 No TLS"), smtplib.SMTPResponseException),
+            (Rule("tls", action="garbage"), ssl.SSLError),
+            (Rule("tls", action="drop"), smtplib.SMTPServerDisconnected),
+        ):
+            sink.rules(rule)
+            client = sink.client(timeout=2)
+            with pytest.raises(error):
+                client.starttls()
+            client.close()
+        sink.rules()
+        with sink.client(timeout=2) as client:
+            assert client.starttls()[0] == 220
+            client.login("sender", "secret")
+            send(client)
+        (message,) = sink.messages()
+        assert message.connection == sink.connections == 4
