@@ -711,6 +711,32 @@ def jobs_are_stuck(cr):
     return cr.fetchone()[0]
 
 
+#: A job that runs holds the lock of its row in ``queue_job_lock``.
+_NOBODY_RUNS_IT = """
+           AND (EXISTS (SELECT 1 FROM queue_job_lock
+                         WHERE queue_job_id = queue_job.id
+                           FOR NO KEY UPDATE SKIP LOCKED)
+                OR NOT EXISTS (SELECT 1 FROM queue_job_lock
+                                WHERE queue_job_id = queue_job.id))
+"""
+
+
+def date_back_dead_jobs(cr):
+    """Let jobs that a node with a fast clock started, and that died, be seen as dead.
+
+    Nobody takes a job for dead that is said to have started less than ten seconds ago,
+    let alone in the future.
+    """
+    cr.execute(
+        """
+        UPDATE queue_job SET date_enqueued = now() AT TIME ZONE 'utc'
+         WHERE mailing_id IS NOT NULL AND state IN ('enqueued', 'started')
+           AND date_enqueued > now() AT TIME ZONE 'utc' + interval '10 seconds'
+        """
+        + _NOBODY_RUNS_IT
+    )
+
+
 def wake_runner(cr):
     """Make the runner look for dead jobs now, not at its next minute."""
     cr.execute(
@@ -740,20 +766,15 @@ def next_jobs(cr, limit):
 def requeue_dead_jobs(cr):
     """Put back jobs of ours that a killed process left started.
 
-    queue_job's runner does this where there is one. A live job holds the lock of
-    its row in ``queue_job_lock``; locked rows are skipped.
+    queue_job's runner does this where there is one.
     """
     cr.execute(
         """
         UPDATE queue_job SET state = 'pending'
          WHERE mailing_id IS NOT NULL AND state IN ('enqueued', 'started')
            AND date_enqueued < now() AT TIME ZONE 'utc' - interval '10 seconds'
-           AND (EXISTS (SELECT 1 FROM queue_job_lock
-                         WHERE queue_job_id = queue_job.id
-                           FOR NO KEY UPDATE SKIP LOCKED)
-                OR NOT EXISTS (SELECT 1 FROM queue_job_lock
-                                WHERE queue_job_id = queue_job.id))
         """
+        + _NOBODY_RUNS_IT
     )
 
 

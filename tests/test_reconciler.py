@@ -90,3 +90,25 @@ def test_a_live_claim_is_left_alone(scope):
     shell.run(sending.reconcile)
     assert campaigns.count(database, mailing_id, "error") == 1
     assert not sink.messages()
+
+
+def test_a_dead_job_of_a_node_with_a_fast_clock(scope):
+    """It seems to start in an hour: it is dated back, unless somebody runs it."""
+    database, _sink, shell, _mailing = sending.prepare(scope, 2)
+    database.execute(
+        "UPDATE queue_job SET state = 'started', "
+        "date_enqueued = now() AT TIME ZONE 'utc' + interval '1 hour' "
+        "WHERE method_name = '_job_send'"
+    )
+    live, dead = database.column(
+        "SELECT id FROM queue_job WHERE method_name = '_job_send' ORDER BY id"
+    )
+    database.execute("INSERT INTO queue_job_lock (queue_job_id) VALUES (%s)", (live,))
+    worker = database.connect()
+    worker.cursor().execute("SELECT 1 FROM queue_job_lock FOR UPDATE")
+    shell.run(sending.reconcile)
+    worker.close()
+    future = database.column(
+        "SELECT id FROM queue_job WHERE date_enqueued > now() AT TIME ZONE 'utc'"
+    )
+    assert future == [live], f"not {dead}"

@@ -106,6 +106,7 @@ class MailingMailing(models.Model):
           takes them up
         - jobs without anybody to send to: cancelled
         - mailings whose last recipient is settled: finished
+        - dead jobs that were started by a node with a fast clock: dated back
         - a runner that sleeps over dead jobs: woken; no runner: the scheduled action
         """
         with Ledger(self.env) as ledger:
@@ -119,6 +120,7 @@ class MailingMailing(models.Model):
             ledger.run(sql.idle_jobs)
             with transaction(self.env):
                 self._queue_revive(ledger)
+            ledger.run(sql.date_back_dead_jobs)
             sql.wake_runner(self.env.cr)
             if sql.next_job_eta(self.env.cr):
                 self._queue_wake_cron()
