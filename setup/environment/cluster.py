@@ -67,10 +67,11 @@ def _may_enter(path, uid):
     return True
 
 
-def initialize(data_dir, bin_dir, command):
+def initialize(data_dir, bin_dir, command, options=()):
     """Create the cluster aside and rename it: a folder that is there is whole.
 
     :param command: what `as_user` gave
+    :param options: further options of initdb
     """
     partial = data_dir.with_name(f"{data_dir.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -78,7 +79,7 @@ def initialize(data_dir, bin_dir, command):
     if user := system_user():
         shutil.chown(partial, user)
     initdb = [*command, bin_dir / "initdb", "-D", partial, "-U", SUPERUSER]
-    call([*initdb, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
+    call([*initdb, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", *options])
     if data_dir.exists():
         data_dir.rmdir()
     partial.rename(data_dir)
@@ -115,13 +116,17 @@ def launch(data_dir, bin_dir, command, settings):
         time.sleep(0.1)
 
 
-def terminate(data_dir):
-    """Stop the server in `data_dir`; returns whether one ran."""
+def terminate(data_dir, immediate=False):
+    """Stop the server in `data_dir`; returns whether one ran.
+
+    :param immediate: as a crash would, so that it recovers when it starts again
+    """
     pid = running(data_dir)
     if not pid:
         return False
     # Fast, then immediate: a session must not keep the folder from being removed.
-    for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+    signals = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
+    for how in signals[1:] if immediate else signals:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, how)
         if _wait(lambda: not running(data_dir), STOP_SECONDS):

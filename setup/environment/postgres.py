@@ -95,7 +95,14 @@ def external(environ=os.environ):
     )
 
 
-def start(data_dir, bin_dir=None, durable=True, max_connections=200, settings=None):
+def start(
+    data_dir,
+    bin_dir=None,
+    durable=True,
+    max_connections=200,
+    settings=None,
+    initdb=(),
+):
     """Start the embedded server in `data_dir`, creating it first when it is new.
 
     One that runs there already is returned as it is, and not ours to stop.
@@ -103,6 +110,7 @@ def start(data_dir, bin_dir=None, durable=True, max_connections=200, settings=No
     :param bin_dir: where the server's programs are; by default as recorded
     :param durable: False gives up what a crash must not lose, for speed
     :param settings: further settings as in `postgresql.conf`
+    :param initdb: further options of initdb, for a new one
     :raises EnvironmentFailure: it does not start
     """
     data_dir = Path(data_dir).resolve()
@@ -114,7 +122,7 @@ def start(data_dir, bin_dir=None, durable=True, max_connections=200, settings=No
             return Server(host=host, data_dir=data_dir)
         command = cluster.as_user(data_dir, bin_dir)
         if not (data_dir / "PG_VERSION").exists():
-            cluster.initialize(data_dir, bin_dir, command)
+            cluster.initialize(data_dir, bin_dir, command, initdb)
         host = cluster.socket_folder(data_dir)
         settings = {
             "listen_addresses": "",

@@ -22,6 +22,7 @@ def describe(layout, odoo):
             "run_as": cluster.system_user(),
         },
         "chromium": extras.find_chromium(),
+        "faketime": extras.find_faketime(layout),
         "smtp_sink": extras.find_smtp_sink(layout),
     }
 

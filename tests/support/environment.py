@@ -19,6 +19,7 @@ class Environment:
     :param python: interpreter that has Odoo and its requirements
     :param odoo: script to start: `python -m odoo` could not re-exec its children
     :param addons_path: folders with Odoo's addons; ours come on top
+    :param faketime: library that gives a process a clock of its own, where there is one
     """
 
     python: str
@@ -27,6 +28,7 @@ class Environment:
     queue_job_version: str
     addons_path: tuple
     chromium: str | None = None
+    faketime: str | None = None
 
     @classmethod
     def load(cls, record=RECORD):
@@ -43,4 +45,5 @@ class Environment:
             queue_job_version=values["queue_job_version"],
             addons_path=tuple(values["addons_path"]),
             chromium=values.get("chromium"),
+            faketime=values.get("faketime"),
         )

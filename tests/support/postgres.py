@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import sql
 
+from setup.environment import cluster
 from setup.environment import postgres as builder
 
 from .process import alive, wait_until
@@ -25,11 +26,14 @@ class Postgres:
 
     :param folder: where its data is, and who uses it
     :param durable: False gives up what a crash of the machine must not lose
+    :param own: never the one of `PGHOST`, as it is to be stopped and harmed
+    :param initdb: options for a new embedded one
     """
 
-    def __init__(self, folder, durable=False):
+    def __init__(self, folder, durable=False, own=False, initdb=()):
         self.folder = Path(folder)
-        self.durable = durable
+        self.options = {"durable": durable, "initdb": initdb}
+        self.own = own
         self.server = None
         self._users = None
 
@@ -37,9 +41,20 @@ class Postgres:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._users = (self.folder / "users").open("w")
         fcntl.flock(self._users, fcntl.LOCK_SH)
-        self.server = builder.ensure(self.folder / "data", durable=self.durable)
+        start = builder.start if self.own else builder.ensure
+        self.server = start(self.folder / "data", **self.options)
         self._sweep()
         return self
+
+    def restart(self, immediate=False):
+        """Stop the embedded server, with all that is under way, and start it again.
+
+        :param immediate: as a crash would, so that it recovers when it starts
+        """
+        cluster.terminate(self.server.data_dir, immediate)
+        # Whoever is connected knows this folder.
+        where = {"unix_socket_directories": self.server.host}
+        builder.start(self.folder / "data", settings=where, **self.options)
 
     def stop(self):
         if not self._users:

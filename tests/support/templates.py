@@ -38,7 +38,10 @@ class Templates:
 
         :param extra_addons: folders with further addons, see `addons_path`
         """
-        template = self.template(tuple(modules), tuple(extra_addons))
+        return self.copy(self.template(tuple(modules), tuple(extra_addons)), name)
+
+    def copy(self, template, name):
+        """A new database `name` like `template`, with an identity of its own."""
         database = self.postgres.clone(template, name)
         files = self.data_dir / "filestore"
         # Odoo never writes into a file of its store, it only adds and removes some.
@@ -63,7 +66,7 @@ class Templates:
             [
                 self.environment.odoo_version,
                 self.environment.queue_job_version,
-                *_sources(roots),
+                *sources(roots),
             ]
         )[:12]
         name = f"template_{kind}_{content}"
@@ -138,7 +141,7 @@ class Templates:
             yield
 
 
-def _sources(roots):
+def sources(roots):
     """Path and content of every file that an installation of our addons reads."""
     for root in roots:
         for manifest in sorted(root.glob("*/__manifest__.py")):

@@ -25,15 +25,15 @@ class Workspace:
     belongs to this run only, logs and ledgers, is in `run`.
 
     :param folder: below `build/`
-    :param durable: see `postgres.Postgres`
+    :param postgres: see `postgres.Postgres`
     """
 
-    def __init__(self, folder, durable=False):
+    def __init__(self, folder, **postgres):
         self.folder = Path(folder).resolve()
         self.environment = Environment.load()
         stamp = time.strftime("%Y%m%d-%H%M%S")
         self.run = self.folder / "runs" / f"{stamp}-{os.getpid()}"
-        self.postgres = Postgres(self.folder / "postgres", durable)
+        self.postgres = Postgres(self.folder / "postgres", **postgres)
         self.data_dir = self.templates = None
         self._numbers = itertools.count(1)
 
@@ -90,6 +90,14 @@ class Scope:
         # Before it exists: one that is half made is to be dropped too.
         self._exits.callback(templates.forget, name)
         database = templates.clone(name, modules, extra_addons)
+        self._exits.callback(database.close)
+        return database
+
+    def copy(self, database, label="copy"):
+        """A new database that is a copy of one nobody is connected to."""
+        name = run_name(f"{label}_{self.workspace.number()}")
+        self._exits.callback(self.workspace.templates.forget, name)
+        database = self.workspace.templates.copy(database.name, name)
         self._exits.callback(database.close)
         return database
 

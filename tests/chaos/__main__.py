@@ -1,0 +1,126 @@
+"""Send campaigns under fire, seed by seed, and judge each by the mail server's ledger.
+
+    python -m tests.chaos --runs 60 --seed 1
+
+Runs whose results are kept for this state of the code are not repeated, so that a long
+series can be made in parts.
+"""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from tests.support.environment import ROOT
+from tests.support.templates import sources
+from tests.support.workspace import Workspace
+
+from . import plan, report, run
+
+BUILD = ROOT / "build" / "chaos"
+ADDONS = ROOT / "tests" / "addons"
+UNDURABLE = "mass_mailing_queue_undurable"
+
+#: So that the write-ahead log goes on while tables cannot grow, see `faults_database`.
+INITDB = ("--wal-segsize=1",)
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    reports = report.Reports(
+        BUILD / ("undurable" if options.undurable else "results"), code()
+    )
+    done = {result.seed for result in reports.results(options.recipients)}
+    seeds = range(options.seed, options.seed + options.runs)
+    with Workspace(BUILD, own=True, initdb=INITDB) as workspace:
+        drafts = Drafts(workspace, options.recipients, options.undurable)
+        with drafts:
+            for seed in seeds:
+                if seed in done and not options.again:
+                    continue
+                result = drafts.execute(seed)
+                reports.keep(result)
+                say(result)
+    results = reports.results(options.recipients)
+    reports.write(results)
+    print(report.summary(results), flush=True)
+    return 1 if any(result.problems for result in results) else 0
+
+
+class Drafts:
+    """Campaigns that are ready to be sent, made once for each set of modules."""
+
+    def __init__(self, workspace, recipients, undurable=False):
+        self.workspace = workspace
+        self.recipients = recipients
+        self.extra = (UNDURABLE,) if undurable else ()
+        self.extra_addons = (ADDONS,) if undurable else ()
+        self._scope = workspace.scope()
+        self._made = {}
+
+    def execute(self, seed):
+        """Run this seed; returns its `run.Result`."""
+        planned = plan.make(seed, self.recipients)
+        modules = (*planned.modules, *self.extra)
+        if modules not in self._made:
+            self._made[modules] = run.build(
+                self._scope, modules, self.recipients, self.extra_addons
+            )
+        with self.workspace.scope() as scope:
+            return run.execute(
+                scope,
+                planned,
+                *self._made[modules],
+                self.recipients,
+                self.extra_addons,
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self._scope.close()
+
+
+def code():
+    """The state of the addons and of what harms and judges them."""
+    return report.digest(
+        [*sources((ROOT,)), *(p.read_bytes() for p in sorted(here().glob("*.py")))]
+    )
+
+
+def here():
+    return Path(__file__).parent
+
+
+def say(result):
+    print(
+        f"seed={result.seed} faults={','.join(result.faults)} sent={result.sent} "
+        f"duplicates={result.duplicates} lost={result.lost} in_doubt={result.in_doubt} "
+        f"explained={result.explained} failed={result.failed} "
+        f"seconds={result.seconds:.0f}" + (" FAILED" if result.problems else ""),
+        flush=True,
+    )
+    if result.problems:
+        for line in (*result.events, *result.problems, f"logs: {result.logs}"):
+            print(f"    {line}", flush=True)
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=1, help="of the first run")
+    parser.add_argument("--recipients", type=int, default=2_000)
+    parser.add_argument("--again", action="store_true", help="repeat what is kept")
+    parser.add_argument(
+        "--undurable",
+        action="store_true",
+        help="without the commit of the claim: duplicates are expected",
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
