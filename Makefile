@@ -5,6 +5,10 @@ RECIPIENTS ?= 10000
 WORKERS ?= 4
 JOB_SIZE ?=
 PARTS ?=
+RUNS ?= 60
+SEED ?= 1
+CHAOS_RECIPIENTS ?= 2000
+UNDURABLE ?=
 
 BUILDER := $(PYTHON) setup/environment
 VENV := build/environment/venv/bin
@@ -12,7 +16,7 @@ DEMO := $(VENV)/python -m tests.demo --recipients $(RECIPIENTS) --workers $(WORK
 	$(if $(JOB_SIZE),--job-size $(JOB_SIZE))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test bench run lint clean
+.PHONY: help environment demo test chaos bench run lint clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +29,10 @@ demo: environment ## Send a campaign to RECIPIENTS with WORKERS [JOB_SIZE] and r
 
 test: environment ## Run all suites
 	@$(VENV)/python -m pytest tests
+
+chaos: environment ## Send RUNS campaigns under fire, from SEED on [UNDURABLE=1]
+	@$(VENV)/python -m tests.chaos --runs $(RUNS) --seed $(SEED) \
+		--recipients $(CHAOS_RECIPIENTS) $(if $(UNDURABLE),--undurable)
 
 bench: environment ## Measure [PARTS] and write build/bench.json
 	@$(VENV)/python -m tests.bench $(PARTS)

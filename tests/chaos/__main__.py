@@ -13,16 +13,10 @@ from pathlib import Path
 
 from tests.support.environment import ROOT
 from tests.support.templates import sources
-from tests.support.workspace import Workspace
 
-from . import plan, report, run
+from . import drafts, plan, report
 
 BUILD = ROOT / "build" / "chaos"
-ADDONS = ROOT / "tests" / "addons"
-UNDURABLE = "mass_mailing_queue_undurable"
-
-#: So that the write-ahead log goes on while tables cannot grow, see `faults_database`.
-INITDB = ("--wal-segsize=1",)
 
 
 def main(arguments=None):
@@ -34,54 +28,23 @@ def main(arguments=None):
     )
     done = {result.seed for result in reports.results(options.recipients)}
     seeds = range(options.seed, options.seed + options.runs)
-    with Workspace(BUILD, own=True, initdb=INITDB) as workspace:
-        drafts = Drafts(workspace, options.recipients, options.undurable)
-        with drafts:
-            for seed in seeds:
-                if seed in done and not options.again:
-                    continue
-                result = drafts.execute(seed)
-                reports.keep(result)
-                say(result)
+    with (
+        drafts.workspace(BUILD) as workspace,
+        drafts.Drafts(workspace, options.recipients, options.undurable) as campaigns,
+    ):
+        clocks = bool(workspace.environment.faketime)
+        if not clocks:
+            print("without faults of the clock: there is no libfaketime", flush=True)
+        for seed in seeds:
+            if seed in done and not options.again:
+                continue
+            result = campaigns.execute(plan.draw(seed, options.recipients, clocks))
+            reports.keep(result)
+            say(result)
     results = reports.results(options.recipients)
     reports.write(results)
     print(report.summary(results), flush=True)
     return 1 if any(result.problems for result in results) else 0
-
-
-class Drafts:
-    """Campaigns that are ready to be sent, made once for each set of modules."""
-
-    def __init__(self, workspace, recipients, undurable=False):
-        self.workspace = workspace
-        self.recipients = recipients
-        self.extra = (UNDURABLE,) if undurable else ()
-        self.extra_addons = (ADDONS,) if undurable else ()
-        self._scope = workspace.scope()
-        self._made = {}
-
-    def execute(self, seed):
-        """Run this seed; returns its `run.Result`."""
-        planned = plan.make(seed, self.recipients)
-        modules = (*planned.modules, *self.extra)
-        if modules not in self._made:
-            self._made[modules] = run.build(
-                self._scope, modules, self.recipients, self.extra_addons
-            )
-        with self.workspace.scope() as scope:
-            return run.execute(
-                scope,
-                planned,
-                *self._made[modules],
-                self.recipients,
-                self.extra_addons,
-            )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception):
-        self._scope.close()
 
 
 def code():

@@ -3,10 +3,8 @@
 import contextlib
 import threading
 
-import psutil
 import psycopg2
 
-from ..support.process import alive
 from .faults import fault, outage
 
 #: Files of the server may not grow beyond this while its "disk is full" (bytes): what a
@@ -104,27 +102,17 @@ def disk_full(world):
     to extend a table, and nothing else on this machine suffers.
     """
     world.note("PostgreSQL's disk is full")
+    postgres = world.database.postgres
     with outage(world, "disk full"):
-        server = psutil.Process(world.database.postgres.server.pid)
-        # New connections are its children, and inherit the limit.
-        family = [server, *_backends(world, server)]
-        limits = {process: process.rlimit(psutil.RLIMIT_FSIZE) for process in family}
-        for process, (_soft, hard) in limits.items():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.rlimit(psutil.RLIMIT_FSIZE, (FULL, hard))
+        # New connections are the server's children, and inherit its limit.
+        postgres.limit_files(_with_backends(world), FULL)
         yield
-        for process in {server, *server.children(recursive=True)}:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.rlimit(psutil.RLIMIT_FSIZE, limits[server])
+        postgres.limit_files(_with_backends(world))
 
 
-def _backends(world, server):
-    rows = world.query(
+def _with_backends(world):
+    """The server's process and those of its connections."""
+    backends = world.query(
         "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
     )
-    pids = {pid for (pid,) in rows}
-    return [
-        process
-        for process in server.children()
-        if process.pid in pids and alive(process.pid)
-    ]
+    return [world.database.postgres.server.pid, *(pid for (pid,) in backends)]

@@ -1,4 +1,4 @@
-"""Faults of Odoo's processes: killed, stopped, starved, upgraded, with a wrong clock."""
+"""Faults of Odoo's processes: killed, stopped, starved, upgraded, in another time."""
 
 import contextlib
 import signal

@@ -3,11 +3,13 @@
 import dataclasses
 import random
 
-from . import faults_database, faults_people, faults_processes, faults_smtp
-from .faults import FAULTS, Fault
-
-__all__ = ["Plan", "faults_database", "faults_people", "faults_processes"]
-__all__ += ["faults_smtp", "make"]
+from . import (  # noqa: F401
+    faults_database,
+    faults_people,
+    faults_processes,
+    faults_smtp,
+)
+from .faults import FAULTS
 
 QUEUE = ("mass_mailing_queue",)
 LIMITS = ("mass_mailing_queue_throttle",)
@@ -21,9 +23,11 @@ class Plan:
     """One run.
 
     :param faults: pairs of a moment, as the share of messages that were accepted
-        until then, and a `Fault`
+        until then, and a `faults.Fault`
     :param job_size: recipients a job
     :param modules: what is installed
+    :param tls: the mail server offers TLS
+    :param clock: the node's clock can be set
     """
 
     seed: int
@@ -34,21 +38,42 @@ class Plan:
     clock: bool
 
 
-def make(seed, recipients):
+def draw(seed, recipients, clocks=True):
     """The plan of a run.
 
-    Each kind of fault comes first in one run after the other, and a few more are
-    drawn, so that every kind is met alone and mixed.
+    Every kind of fault comes first in one run or another, and one to three more are
+    drawn, so that each is met with many others.
+
+    :param clocks: whether a node's clock can be set here
     """
     chance = random.Random(seed)
-    kinds = sorted(set(FAULTS) - set(IN_FLIGHT))
+    kinds = _kinds(clocks)
     names = [kinds[seed % len(kinds)]]
-    names += chance.sample(sorted(set(kinds) - set(names)), chance.randint(1, 3))
+    names += chance.sample([kind for kind in kinds if kind not in names], 3)
+    names = names[: chance.randint(2, 4)]
     if seed % 3:
         names.append(IN_FLIGHT[seed % 2])
+    return _plan(seed, names, recipients, chance)
+
+
+def share(number, of, recipients, clocks=True):
+    """One of so many plans that have every kind of fault once between them."""
+    names = [*_kinds(clocks), *IN_FLIGHT][number % of :: of]
+    return _plan(number, names, recipients, random.Random(number))
+
+
+def _kinds(clocks):
+    return sorted(
+        name
+        for name, fault in FAULTS.items()
+        if name not in IN_FLIGHT and (clocks or not fault.clock)
+    )
+
+
+def _plan(seed, names, recipients, chance):
     moments = sorted(chance.uniform(0.05, 0.8) for _name in names)
     chance.shuffle(names)
-    chosen: list[Fault] = [FAULTS[name] for name in names]
+    chosen = [FAULTS[name] for name in names]
     sizes = (20, 50, 100) if recipients >= 1000 else (1, 5, 20)
     return Plan(
         seed=seed,

@@ -63,7 +63,7 @@ def render(results):
         "",
         "*In doubt* are recipients whose message may have arrived: nobody is mailed",
         "again without being asked. *Explained* are those for whom a fault of the run",
-        "is the reason. *Failed* are addresses that the mail server refused on purpose.",
+        "is the reason. *Failed* are addresses that the mail server refused for good.",
         "",
         "| Fault | Times |",
         "| --- | ---: |",
@@ -73,8 +73,8 @@ def render(results):
         "| Seconds |",
         "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(
-            f"| {r.seed} | {', '.join(r.faults)} | {r.sent} | {r.duplicates} | {r.lost} "
-            f"| {r.in_doubt} | {r.explained} | {r.failed} | {r.seconds:.0f} |"
+            f"| {r.seed} | {', '.join(r.faults)} | {r.sent} | {r.duplicates} "
+            f"| {r.lost} | {r.in_doubt} | {r.explained} | {r.failed} | {r.seconds:.0f} |"
             for r in results
         ),
         "",

@@ -55,7 +55,8 @@ def explain(world):
     budget.update({outage: SENDERS for outage in world.outages})
     rows = world.query(
         "SELECT res_id, message_id, split_part(queue_claimed_by, ':', 2)::int, "
-        "EXTRACT(EPOCH FROM queue_claimed_at AT TIME ZONE 'utc')::float, failure_reason "
+        "EXTRACT(EPOCH FROM queue_claimed_at AT TIME ZONE 'utc')::float, "
+        "failure_reason "
         "FROM mailing_trace WHERE mass_mailing_id = %s AND trace_status = 'error' "
         "AND failure_type = %s ORDER BY queue_claimed_at",
         (world.mailing_id, ledger.IN_DOUBT),

@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from setup.environment import cluster
 from setup.environment import postgres as builder
+from setup.environment.errors import EnvironmentFailure
 
 from .process import alive, wait_until
 
@@ -79,6 +80,23 @@ class Postgres:
         """
         if self.server._process:
             self.server._process.returncode = 0
+
+    def limit_files(self, pids, size=None):
+        """Let these processes of the embedded server write no file beyond a size.
+
+        Done as the user they run as: root itself may not where it is confined.
+
+        :param size: bytes, None for any
+        """
+        data = self.folder / "data"
+        command = [*cluster.as_user(data, Path("/")), "prlimit"]
+        soft = "unlimited" if size is None else size
+        for pid in pids:
+            try:
+                cluster.call([*command, "--pid", pid, f"--fsize={soft}:"])
+            except EnvironmentFailure:
+                if alive(pid):
+                    raise
 
     @property
     def parameters(self):

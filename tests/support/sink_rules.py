@@ -29,7 +29,8 @@ class Rule:
     :param action: `reply`; `garbage` answers with bytes that are no SMTP, at stage
         `tls` in place of the handshake; `drop` closes the connection without a word and
         `hang` keeps it open without one, none of them accepting; at stage `end`,
-        `accept-drop` and `accept-hang` do so with the message accepted and in the ledger
+        `accept-drop` and `accept-hang` do so with the message accepted, and in the
+        ledger
     :param delay: seconds to wait first
     :param reply_delay: at stage `end`, seconds between accepting the message and
         saying so: what is cut off here was delivered without its sender knowing
