@@ -74,7 +74,8 @@ def render(results):
         "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(
             f"| {r.seed} | {', '.join(r.faults)} | {r.sent} | {r.duplicates} "
-            f"| {r.lost} | {r.in_doubt} | {r.explained} | {r.failed} | {r.seconds:.0f} |"
+            f"| {r.lost} | {r.in_doubt} | {r.explained} | {r.failed} "
+            f"| {r.seconds:.0f} |"
             for r in results
         ),
         "",
