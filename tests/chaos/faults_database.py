@@ -98,8 +98,9 @@ def _write_rows(database, over):
 def disk_full(world):
     """PostgreSQL cannot make its tables any larger.
 
-    The files' size is limited rather than the disk: PostgreSQL sees the same refusal
-    to extend a table, and nothing else on this machine suffers.
+    The files' size is limited rather than the disk, so that nothing else on this machine
+    suffers: the system refuses to extend a table with EFBIG and not with ENOSPC, and
+    PostgreSQL reports an internal error (XX000) and not 53100.
     """
     world.note("PostgreSQL's disk is full")
     postgres = world.database.postgres

@@ -73,6 +73,9 @@ def _kinds(clocks):
 def _plan(seed, names, recipients, chance):
     moments = sorted(chance.uniform(0.05, 0.8) for _name in names)
     chance.shuffle(names)
+    # First: while a node restarts, the others may send what is left, and there is no
+    # message any more whose sender could be killed.
+    names.sort(key=lambda name: name not in IN_FLIGHT)
     chosen = [FAULTS[name] for name in names]
     sizes = (20, 50, 100) if recipients >= 1000 else (1, 5, 20)
     return Plan(
