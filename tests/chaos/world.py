@@ -261,6 +261,7 @@ HURRY = (
                     JOIN ir_model_data data ON data.model = 'ir.cron'
                      AND data.res_id = cron.id
                      AND data.name IN ('ir_cron_queue_reconcile',
+                                       'ir_cron_mail_scheduler_action',
                                        'ir_cron_mass_mailing_queue')
                      FOR UPDATE OF cron SKIP LOCKED)
     """,
