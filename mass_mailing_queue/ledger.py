@@ -65,6 +65,25 @@ class Ledger:
                 self.close()
             raise
 
+    def run_as_one(self, function, *args, **kwargs):
+        """Run a function of several statements, of which all or none are to last."""
+
+        def whole(cr):
+            cr.execute("BEGIN")
+            try:
+                result = function(cr, *args, **kwargs)
+                cr.execute("COMMIT")
+            except BaseException:
+                if not cr.connection.closed:
+                    cr.execute("ROLLBACK")
+                raise
+            return result
+
+        # One of Odoo's tests is one transaction as it is.
+        if module.current_test:
+            return self.run(function, *args, **kwargs)
+        return self.run(whole)
+
     def _cursor(self):
         if self._cr is not None and self._cr.connection.closed:
             self.close()

@@ -249,7 +249,7 @@ class Limiter:
             self._known.add((provider_id, domain))
         # Other mail of the account is at most a step late in our books.
         if time.monotonic() - self._folded.get(provider_id, 0) > STEP:
-            if other := self._ledger.run(sql.fold, provider_id):
+            if other := self._ledger.run_as_one(sql.fold, provider_id):
                 self.note(provider_id, "other", other)
             self._folded[provider_id] = time.monotonic()
 

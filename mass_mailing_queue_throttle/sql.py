@@ -345,6 +345,8 @@ def tally(cr, provider_id, domain, messages, recipients):
 def fold(cr, provider_id):
     """Spend what was tallied, return how many messages that were.
 
+    Several statements, to be run as one: what is tallied and not spent is lost.
+
     Each second's mail is spent as of that second: what left long ago is not charged as
     if it left now. The buckets may run ahead of the clock, which makes campaigns wait
     until the account has caught up.

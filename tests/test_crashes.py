@@ -2,7 +2,7 @@
 
 import time
 
-from . import campaigns, sending
+from . import campaigns, sending, throttling
 from .support.ledger import compare
 from .support.process import wait_until
 from .support.sink_rules import Rule
@@ -69,3 +69,40 @@ def test_h11_worker_killed_after_the_server_accepted(scope):
     verdict = compare(sink, database, mailing_id, recipients=5)
     assert len(sink.messages()) == 5
     assert verdict.exactly_once, str(verdict)
+
+
+def test_a_worker_killed_while_it_books_other_mail(scope):
+    """What other mail of the account was counted is spent later, and not lost."""
+    database, _sink, shell, _mailing = sending.prepare(
+        scope, 1, step=None, modules=throttling.MODULES
+    )
+    database.execute(
+        "INSERT INTO mailing_provider_tally "
+        "(provider_id, domain, sent_at, messages, recipients) "
+        "SELECT id, 'example.org', now(), 7, 7 FROM mailing_provider "
+        "ORDER BY id LIMIT 1"
+    )
+
+    def fold(env, step):
+        from odoo.addons.mass_mailing_queue.ledger import Ledger
+        from odoo.addons.mass_mailing_queue_throttle import sql
+
+        ensure = sql.ensure
+
+        def slow(*args):
+            step("deleted")
+            return ensure(*args)
+
+        sql.ensure = slow
+        provider = env["mailing.provider"].search([], order="id", limit=1)
+        with Ledger(env) as ledger:
+            return ledger.run_as_one(sql.fold, provider.id)
+
+    with shell.start(fold) as worker:
+        worker.wait_for("deleted")
+        worker.kill()
+    with shell.start(fold) as worker:
+        worker.wait_for("deleted")
+        worker.go_on()
+        assert worker.result() == 7
+    assert database.value("SELECT count(*) FROM mailing_provider_tally") == 0

@@ -231,7 +231,7 @@ class MailingProvider(models.Model):
         """Count other mail where no campaign does it, so that it is seen in time."""
         with Ledger(self.env) as ledger:
             for provider in self.search([("active", "in", (True, False))]):
-                if other := ledger.run(sql.fold, provider.id):
+                if other := ledger.run_as_one(sql.fold, provider.id):
                     ledger.run(sql.count, provider.id, {"other": other})
 
     @api.model
