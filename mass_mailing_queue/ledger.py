@@ -12,6 +12,15 @@ from odoo.service.model import PG_CONCURRENCY_ERRORS_TO_RETRY
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
+#: What a job has failed with when its own connection was lost: queue_job, which undoes
+#: its work on that connection, cannot find out that it was to be run again.
+LOST_CONNECTION = (
+    "psycopg2.InterfaceError",
+    "psycopg2.OperationalError",
+    "psycopg2.errors.AdminShutdown",
+    "psycopg2.errors.CrashShutdown",
+)
+
 #: How long a statement waits for a row that somebody else holds (milliseconds).
 LOCK_TIMEOUT = 5_000
 

@@ -711,6 +711,19 @@ def jobs_are_stuck(cr):
     return cr.fetchone()[0]
 
 
+def requeue_lost_jobs(cr, errors):
+    """*ledger* Have jobs of ours run again that failed with one of these errors."""
+    cr.execute(
+        """
+        UPDATE queue_job SET state = 'pending', eta = NULL, date_enqueued = NULL
+         WHERE id IN (SELECT id FROM queue_job
+                       WHERE mailing_id IS NOT NULL AND state = 'failed'
+                         AND exc_name = ANY(%s) FOR UPDATE SKIP LOCKED)
+        """,
+        [list(errors)],
+    )
+
+
 #: A job that runs holds the lock of its row in ``queue_job_lock``.
 _NOBODY_RUNS_IT = """
            AND (EXISTS (SELECT 1 FROM queue_job_lock

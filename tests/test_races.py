@@ -146,6 +146,32 @@ def test_cancelled_while_a_worker_composes(scope):
     assert not sink.messages()
 
 
+def test_two_jobs_pause_at_once(scope):
+    """One pauses it and tells its responsible; the other finds it paused."""
+    database, _sink, shell, mailing_id = sending.prepare(scope, 1)
+
+    def pause(env, step, mailing_id):
+        from odoo.service.model import retrying
+
+        mailing = env["mailing.mailing"].browse(mailing_id)
+        mailing.read(["state", "queue_paused"])
+        step("ready")
+        retrying(lambda: mailing._job_pause("account", "535 Who are you?"), env)
+
+    with (
+        shell.start(pause, mailing_id=mailing_id) as first,
+        shell.start(pause, mailing_id=mailing_id) as second,
+    ):
+        for run in (first, second):
+            run.wait_for("ready")
+        for run in (first, second):
+            run.go_on()
+        for run in (first, second):
+            run.result()
+    told = "SELECT count(*) FROM mail_activity WHERE res_model = 'mailing.mailing'"
+    assert database.value(told) == 1
+
+
 def test_two_people_press_each_button_at_once(scope):
     """Send, Pause, Resume, Cancel and Retry by two people do what one would."""
     database, sink, shell, mailing_id = sending.prepare(scope, 10, sending.start)

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from odoo import fields, models
 
 from .. import sql
-from ..ledger import Ledger
+from ..ledger import LOST_CONNECTION, Ledger
 from .mailing_mailing import CONTENT_FIELDS
 
 #: Recipients cancelled by one statement: short row locks, however many there are.
@@ -276,6 +276,9 @@ class MailingMailing(models.Model):
             ),
         }
         mailing.write({"queue_paused": True, "queue_pause_reason": reasons[kind]})
+        # Of two that pause it at once, the second ends here and finds it paused when it
+        # is tried again; later it would fail on what the first one has added.
+        mailing.flush_recordset()
         user = mailing.user_id or mailing.create_uid
         mailing.message_post(
             body=Markup("<p>%s</p>") % reasons[kind],
@@ -295,8 +298,11 @@ class MailingMailing(models.Model):
         """Pause a mailing one of whose jobs failed (called by queue_job).
 
         A job fails only on a bug, and its recipients keep waiting. Were the others to
-        go on, the same bug would fail them one by one.
+        go on, the same bug would fail them one by one. A lost connection to PostgreSQL
+        is none: the reconciler has the job run again.
         """
+        if exc_name in LOST_CONNECTION:
+            return
         self.exists().filtered("queue_managed")._queue_request_pause(
             "bug", exc_name or exc_message or ""
         )

@@ -12,7 +12,7 @@ from odoo.addons.queue_job.controllers.main import RunJobController
 from odoo.addons.queue_job.job import Job
 
 from .. import slicing, sql
-from ..ledger import Ledger, transaction
+from ..ledger import LOST_CONNECTION, Ledger, transaction
 from ..replies import Reply, Verdict
 
 _logger = logging.getLogger(__name__)
@@ -106,6 +106,7 @@ class MailingMailing(models.Model):
           takes them up
         - jobs without anybody to send to: cancelled
         - mailings whose last recipient is settled: finished
+        - jobs that failed with their connection: run again
         - dead jobs that were started by a node with a fast clock: dated back
         - a runner that sleeps over dead jobs: woken; no runner: the scheduled action
         """
@@ -120,6 +121,7 @@ class MailingMailing(models.Model):
             ledger.run(sql.idle_jobs)
             with transaction(self.env):
                 self._queue_revive(ledger)
+            ledger.run(sql.requeue_lost_jobs, LOST_CONNECTION)
             ledger.run(sql.date_back_dead_jobs)
             sql.wake_runner(self.env.cr)
             if sql.next_job_eta(self.env.cr):

@@ -260,6 +260,18 @@ class TestControl(QueueCase):
         self._reconcile()
         self.assertEqual(set(jobs.mapped("state")), {"cancelled"})
 
+    def test_a_lost_connection_to_postgresql_is_no_bug(self):
+        job = self._jobs("_job_send")[0]
+        job.write({"state": "failed", "exc_name": "psycopg2.OperationalError"})
+        self.mailing._job_on_fail(exc_name="psycopg2.OperationalError")
+        self._run_jobs()
+        self.assertFalse(self.mailing.queue_paused)
+        self._reconcile()
+        self.assertEqual(job.state, "pending")
+        job.write({"state": "failed", "exc_name": "builtins.KeyError"})
+        self._reconcile()
+        self.assertEqual(job.state, "failed", "for a person to look at")
+
     def test_failed_job_pauses_the_mailing(self):
         self.mailing._job_on_fail(exc_name="builtins.KeyError")
         self._perform(self._jobs("_job_pause"))
