@@ -159,6 +159,7 @@ class MailingMailing(models.Model):
 
     def action_launch(self):
         """Refuse what cannot be sent while the user is still looking at it."""
+        self.check_access("write")
         if self._queue_is_enabled():
             for mailing in self.filtered(lambda m: m.mailing_type == "mail"):
                 mailing._queue_check_content()
@@ -269,6 +270,7 @@ class MailingMailing(models.Model):
         :raises UserError: if nobody is left to send to
         """
         self.ensure_one()
+        self.check_access("write")
         if self.env.context.get("mass_mailing_queue_cron"):
             # The state is the fan-out's to write: the two run at the same moment.
             if not self.queue_paused:
@@ -308,7 +310,8 @@ class MailingMailing(models.Model):
         """Refuse a mailing that could not be sent to anybody, in words.
 
         The content is rendered for the first recipient, so that a broken placeholder
-        shows here and not in a million failed traces.
+        shows here and not in a million failed traces. Recipients are those that the
+        user may see: the answer must not tell what their rights would not.
 
         :raises UserError: on an empty subject or body, no recipients, or content
             that cannot be rendered
@@ -318,7 +321,7 @@ class MailingMailing(models.Model):
             raise UserError(self.env._("Give the mailing a subject before sending it."))
         if tools.is_html_empty(self.body_html) and not self.attachment_ids:
             raise UserError(self.env._("The mailing is empty: write something first."))
-        record_ids = self.sudo()._queue_next_records()
+        record_ids = self._queue_for_user()._queue_next_records()
         if not record_ids:
             raise UserError(
                 self.env._(
@@ -327,17 +330,14 @@ class MailingMailing(models.Model):
                 )
             )
         # As the jobs will render it, and native Odoo does: as superuser.
-        composer = (
-            self.env["mail.compose.message"]
-            .sudo()
-            .new(
-                {
-                    "composition_mode": "mass_mail",
-                    "model": self.mailing_model_real,
-                    "subject": self.subject,
-                    "body": self.body_html,
-                }
-            )
+        composer = self._queue_for_jobs().env["mail.compose.message"]
+        composer = composer.new(
+            {
+                "composition_mode": "mass_mail",
+                "model": self.mailing_model_real,
+                "subject": self.subject,
+                "body": self.body_html,
+            }
         )
         for field, label in (
             ("subject", self.env._("subject")),
@@ -354,6 +354,21 @@ class MailingMailing(models.Model):
                     )
                 ) from error
 
+    def _queue_for_user(self):
+        """Return self with the user's rights in all their companies, and no more.
+
+        Whoever calls over RPC chooses the context: what is in it must not decide who
+        is a recipient.
+        """
+        user = self.env.user
+        return self.with_context(
+            {
+                "lang": user.lang,
+                "tz": user.tz,
+                "allowed_company_ids": list(user._get_company_ids()),
+            }
+        )
+
     # ------------------------------------------------------------------
     # Jobs
     # ------------------------------------------------------------------
@@ -363,14 +378,16 @@ class MailingMailing(models.Model):
 
         Jobs run as the user who enqueued them, native's scheduled action as the
         system. Rights were checked when the user pressed the button; language, time
-        zone and company are the responsible's, as in upstream.
+        zone and company are the responsible's, as in upstream. Nothing else of the
+        context comes along: whoever presses the button over RPC chooses it, and as
+        superuser a default would be a value and ``active_test`` an audience.
         """
         self.ensure_one()
         user = self.user_id or self.write_uid or self.env.user
         return (
             self.with_user(SUPERUSER_ID)
+            .with_context({"lang": user.lang, "tz": user.tz})
             .with_company(user.company_id)
-            .with_context(lang=user.lang, tz=user.tz)
         )
 
     def _queue_delayable(

@@ -244,8 +244,9 @@ class MailingMailing(models.Model):
                     continue
                 wanted = self._queue_without_trace(sorted(res_ids))
                 if wanted:
-                    self.sudo()._queue_plan_traces(wanted, with_jobs=False)
-                    self.sudo().queue_slices += 1
+                    jobs = self._queue_for_jobs()
+                    jobs._queue_plan_traces(wanted, with_jobs=False)
+                    jobs.queue_slices += 1
                 return
 
     def _queue_plan_traces(self, res_ids, with_jobs=True):

@@ -5,3 +5,4 @@ from . import test_modules
 from . import test_plan
 from . import test_queue_job
 from . import test_replies
+from . import test_rights
