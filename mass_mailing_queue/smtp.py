@@ -3,9 +3,12 @@
 """SMTP sessions that outlive a job, and know how far a message came. Free of Odoo."""
 
 import logging
+import re
 import smtplib
 import threading
 import time
+from email import policy
+from email.message import EmailMessage
 
 from .replies import Reply, Verdict, classify
 
@@ -18,6 +21,9 @@ PROBE_AFTER = 2.0
 #: A session that rested longer is not used again (seconds). Postfix closes idle
 #: clients after 300 s (``smtpd_timeout``), most providers much sooner.
 CLOSE_AFTER = 60.0
+
+# A line break that is none: the value goes on in the next line (RFC 5322, 2.2.3).
+_FOLD = re.compile(r"\r?\n[ \t]")
 
 
 class Session:
@@ -129,6 +135,40 @@ class SessionPool:
                 stale.append(session)
         for old in stale:
             old.close()
+
+
+def broken_headers(message):
+    """Return the names of headers that would not end with their value.
+
+    Python decodes the encoded words (RFC 2047) of a header that it is given, and
+    versions without the fix of CVE-2024-6923 write a line break that was hidden in one
+    as it is: what follows would be a header of its own, or the body.
+
+    :param message: an ``email.message.EmailMessage``, attachments included
+    """
+    return [
+        name
+        for part in message.walk()
+        for name, value in part.items()
+        if re.search(r"[\r\n]", _FOLD.sub("", str(value)))
+    ]
+
+
+def is_safe_header(name, value):
+    """Return whether an email can have this header.
+
+    >>> is_safe_header("Subject", "News"), is_safe_header("Subject", "News\\nX: 1")
+    (True, False)
+    >>> is_safe_header("Subject", "=?utf-8?q?News=0AX=3A_1?=")
+    False
+    """
+    message = EmailMessage(policy=policy.SMTP)
+    try:
+        message[name] = value
+    except Exception:
+        # Python's parser of headers raises all kinds on nonsense.
+        return False
+    return not broken_headers(message)
 
 
 def read_failure(error, command):

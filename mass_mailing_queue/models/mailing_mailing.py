@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 
 from odoo.addons.queue_job.utils import must_run_without_delay
 
-from .. import sql
+from .. import smtp, sql
 from ..ledger import Ledger
 
 # What a recipient reads. A change of one of these between two recipients means that
@@ -314,13 +314,14 @@ class MailingMailing(models.Model):
         user may see: the answer must not tell what their rights would not.
 
         :raises UserError: on an empty subject or body, no recipients, or content
-            that cannot be rendered
+            that cannot be rendered or sent
         """
         self.ensure_one()
         if not (self.subject or "").strip():
             raise UserError(self.env._("Give the mailing a subject before sending it."))
         if tools.is_html_empty(self.body_html) and not self.attachment_ids:
             raise UserError(self.env._("The mailing is empty: write something first."))
+        self._queue_check_headers()
         record_ids = self._queue_for_user()._queue_next_records()
         if not record_ids:
             raise UserError(
@@ -353,6 +354,21 @@ class MailingMailing(models.Model):
                         error=error,
                     )
                 ) from error
+
+    def _queue_check_headers(self):
+        """:raises UserError: if a header of every email would be refused"""
+        headers = {"subject": "Subject", "email_from": "From"}
+        if self.reply_to_mode == "new":
+            headers["reply_to"] = "Reply-To"
+        for field, header in headers.items():
+            if self[field] and not smtp.is_safe_header(header, self[field]):
+                raise UserError(
+                    self.env._(
+                        "The field %(field)s cannot stand in an email: is there a line "
+                        "break in it?",
+                        field=self._fields[field]._description_string(self.env),
+                    )
+                )
 
     def _queue_for_user(self):
         """Return self with the user's rights in all their companies, and no more.

@@ -447,7 +447,10 @@ class MailingMailing(models.Model):
         return replace(reply, verdict=Verdict.DEFERRED)
 
     def _queue_build(self, route, parcel):
-        """Build the MIME of a parcel's messages, upstream's way."""
+        """Build the MIME of a parcel's messages, upstream's way.
+
+        :raises ValueError: if a value would add headers of its own
+        """
         built = []
         for email in parcel.emails:
             server = self._queue_mail_server_model(route, email)
@@ -467,6 +470,10 @@ class MailingMailing(models.Model):
                 subtype_alternative="plain",
                 headers=email["headers"],
             )
+            if names := smtp.broken_headers(message):
+                raise ValueError(
+                    self.env._("There is a line break in %s.", ", ".join(names))
+                )
             built.append((server, message))
         return built
 

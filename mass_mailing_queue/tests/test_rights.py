@@ -82,9 +82,7 @@ class TestRights(QueueCase):
         """The company switcher is for what is shown, as natively."""
         self.user.company_ids += self.other_company
         mailing = self._to_partners(self.partners[1]).with_user(self.user)
-        mailing.with_context(
-            allowed_company_ids=self.env.company.ids
-        ).action_launch()
+        mailing.with_context(allowed_company_ids=self.env.company.ids).action_launch()
         self._run_jobs()
         self.assertEqual(self.sent, ["theirs@example.com"])
 
