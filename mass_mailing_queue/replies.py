@@ -14,6 +14,9 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
+#: What is read of a reply (characters). The rest says nothing new.
+MAX_TEXT = 2000
+
 
 class Verdict(Enum):
     """What to do with a message after the server's answer."""
@@ -31,6 +34,16 @@ class Verdict(Enum):
     BROKEN = "broken"
     #: sent or not, nobody can know
     IN_DOUBT = "in_doubt"
+
+
+def clean(text, length=MAX_TEXT):
+    """Return a text as it can be shown on a line and stored by PostgreSQL.
+
+    >>> clean("one\\ttwo\\0\\udcff\\n"), clean("x" * 9, 5)
+    ('one two ?', 'xxxxx')
+    """
+    text = text[:length].replace("\0", " ").encode(errors="replace").decode()
+    return " ".join(text.split())
 
 
 @dataclass(frozen=True)
@@ -58,9 +71,9 @@ class Reply:
     until: datetime | None = None
     account: bool = False
 
+    def __post_init__(self):
+        object.__setattr__(self, "text", clean(self.text))
 
-#: What is read of a reply (characters). The rest says nothing new.
-MAX_TEXT = 2000
 
 #: A reply that wants us back later than that is not believed. The longest quota that
 #: providers reset is a month's.
@@ -318,7 +331,7 @@ _DATE = re.compile(
 def classify(code, text, command, now=None):
     """Return what a reply means.
 
-    :param int code: SMTP reply code
+    :param int code: SMTP reply code; what is none counts as no code
     :param str text: the reply in the server's words
     :param str command: what it answered: ``connect``, ``auth``, ``mail``, ``rcpt`` or
         ``data`` (the final reply, after the message)
@@ -348,8 +361,9 @@ def classify(code, text, command, now=None):
     >>> str(classify(450, "4.7.1 greylisted, retry in 5 minutes", "rcpt", now).until)
     '2026-03-01 12:05:00+00:00'
     """
-    # PostgreSQL stores no NUL.
-    text = " ".join((text or "")[:MAX_TEXT].replace("\0", " ").split())
+    if not isinstance(code, int) or not 0 <= code <= 999:
+        code = 0
+    text = clean(text or "")
     found = _ENHANCED.search(text)
     enhanced = found.group(1) if found else ""
     verdict, limit, account = (
@@ -362,7 +376,7 @@ def classify(code, text, command, now=None):
         until = _until(text, now or datetime.now(timezone.utc))
     return Reply(
         verdict,
-        max(code, 0),
+        code,
         enhanced,
         text,
         limit=limit,

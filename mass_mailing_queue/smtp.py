@@ -187,7 +187,7 @@ def read_failure(error, command):
             return Reply(Verdict.UNREACHABLE, text=str(error))
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             # One message has several addresses only if the recipient's field has.
-            code, text = next(iter(error.recipients.values()))
+            code, text = next(iter(error.recipients.values()), (0, ""))
             return classify(code, _decode(text), "rcpt")
         if isinstance(error, smtplib.SMTPResponseException):
             if isinstance(error, smtplib.SMTPAuthenticationError):
