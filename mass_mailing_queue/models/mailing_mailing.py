@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from odoo.addons.queue_job.utils import must_run_without_delay
 
 from .. import smtp, sql
+from ..discretion import conceal, describe, discreet
 from ..ledger import Ledger
 
 # What a recipient reads. A change of one of these between two recipients means that
@@ -306,6 +307,7 @@ class MailingMailing(models.Model):
         )
         self.env["mailing.queue.guard"].sudo()._accept()
 
+    @discreet()
     def _queue_check_content(self):
         """Refuse a mailing that could not be sent to anybody, in words.
 
@@ -351,7 +353,7 @@ class MailingMailing(models.Model):
                     self.env._(
                         "A placeholder in the %(part)s cannot be filled in: %(error)s",
                         part=label,
-                        error=error,
+                        error=conceal(describe(error)),
                     )
                 ) from error
 

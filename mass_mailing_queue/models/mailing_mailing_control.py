@@ -6,6 +6,7 @@ from markupsafe import Markup
 from odoo import fields, models
 
 from .. import sql
+from ..discretion import discreet
 from ..ledger import LOST_CONNECTION, Ledger
 from .mailing_mailing import CONTENT_FIELDS
 
@@ -213,6 +214,7 @@ class MailingMailing(models.Model):
     # Control jobs
     # ------------------------------------------------------------------
 
+    @discreet()
     def _job_cancel(self):
         """Cancel whoever still waits, then finish the mailing (job body)."""
         mailing = self.exists()
@@ -248,6 +250,7 @@ class MailingMailing(models.Model):
             identity_key=f"mass_mailing_queue.pause.{self.id}",
         )._job_pause(kind, detail).delay()
 
+    @discreet()
     def _job_pause(self, kind, detail=""):
         """Pause the mailing and tell its responsible why, once (job body)."""
         mailing = self.exists()

@@ -19,6 +19,7 @@ from odoo.tools.lru import LRU
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import slicing, smtp, sql
+from ..discretion import conceal, conceal_words, describe, discreet, login_words
 from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
 from ..ledger import Ledger, commit, retry_lost_connection, transaction
 from ..replies import Reply, Verdict
@@ -54,6 +55,9 @@ class Parcel:
     email_from: str
     list_ids: list
 
+    def addresses(self):
+        return {to for email in self.emails for to in email["email_to_normalized"]}
+
 
 @dataclass
 class Route:
@@ -81,6 +85,7 @@ class MailingMailing(models.Model):
     # One large model in several files, by what happens to a mailing.
     _inherit = "mailing.mailing"  # pylint: disable=consider-merging-classes-inherited
 
+    @discreet()
     def _job_send(self, trace_ids):
         """Deliver to these recipients (job body)."""
         mailing = self.exists()
@@ -111,6 +116,7 @@ class MailingMailing(models.Model):
             mailing._queue_finish_if_settled(ledger)
         return self.env._("Every recipient of this job is settled.")
 
+    @discreet()
     def _queue_send_now(self, trace_ids):
         """Deliver in this process, outside a job.
 
@@ -124,7 +130,9 @@ class MailingMailing(models.Model):
             except AccountBroken as broken:
                 self._queue_request_pause("account", str(broken))
             except (DeliveryStopped, DeliveryPostponed) as reason:
-                _logger.info("Mailing %s: not sent now, %s", self.id, reason)
+                _logger.info(
+                    "Mailing %s: not sent now (%s)", self.id, type(reason).__name__
+                )
             self._queue_cancel_rest(ledger)
             self._queue_finish_if_settled(ledger)
         self.env.invalidate_all()
@@ -240,11 +248,11 @@ class MailingMailing(models.Model):
                 routes += found
                 failures.update(failed)
             if len(failures) == len(trace_ids):
-                error = str(failures[trace_ids[0]])
+                error = conceal(describe(failures[trace_ids[0]]))
                 self._queue_request_pause("content", error)
                 raise DeliveryStopped(error)
         for trace_id, error in failures.items():
-            reason = self.env._("The email could not be made: %s", error)
+            reason = self.env._("The email could not be made: %s", describe(error))
             ledger.run(sql.fail_outgoing, trace_id, reason)
         return routes
 
@@ -386,6 +394,10 @@ class MailingMailing(models.Model):
                 ):
                     # Servers close a session after some messages: open another.
                     continue
+                if reply.text:
+                    # Shown to more people than the recipient's trace.
+                    text = conceal_words(reply.text, parcel.addresses())
+                    reply = replace(reply, text=text)
                 self._queue_heed(ledger, route, reply)
         finally:
             if session is not None:
@@ -641,9 +653,20 @@ class MailingMailing(models.Model):
                 # No server configured, an archived one, an unreadable certificate: the
                 # account's other servers may work.
                 reply = Reply(Verdict.BROKEN, text=str(error))
-            self._queue_heed(ledger, route, reply)
-            raise DeliveryPostponed(reply.text, slicing.outage_delay(1)) from error
-        return smtp.Session(connection)
+        else:
+            return smtp.Session(connection)
+        # Outside of the handler: what is raised now must not carry what was.
+        text = conceal_words(reply.text, self._queue_login_words(route))
+        reply = replace(reply, text=text)
+        self._queue_heed(ledger, route, reply)
+        raise DeliveryPostponed(reply.text, slicing.outage_delay(1))
+
+    def _queue_login_words(self, route):
+        """Return what a refused login's answer must not be shown with."""
+        server = self.env["ir.mail_server"].sudo().browse(route.mail_server_id or [])
+        if not server or server.smtp_authentication == "cli":
+            return login_words(config.get("smtp_user"), config.get("smtp_password"))
+        return login_words(server.smtp_user, server.smtp_pass)
 
     def _queue_heed(self, ledger, route, reply):
         """Stop when a reply is about the server and not about the recipient.

@@ -11,6 +11,7 @@ from odoo.tools import config
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import slicing, sql
+from ..discretion import discreet
 from ..ledger import Ledger, retry_lost_connection, transaction
 
 _logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class MailingMailing(models.Model):
         )._job_plan().delay()
         self._queue_wake_cron()
 
+    @discreet()
     def _job_plan(self):
         """Plan a mailing's recipients, slice by slice (job body)."""
         mailing = self.exists()
@@ -229,6 +231,7 @@ class MailingMailing(models.Model):
     # Traces
     # ------------------------------------------------------------------
 
+    @discreet()
     def _queue_plan_records(self, ledger, res_ids):
         """Plan these records if they are recipients without a trace."""
         self.ensure_one()
@@ -404,6 +407,7 @@ class MailingMailing(models.Model):
                 identity_key=f"mass_mailing_queue.finish.{self.id}",
             )._job_finish().delay()
 
+    @discreet()
     def _job_finish(self):
         """Declare a mailing done when its last recipient is settled (job body)."""
         mailing = self.exists()

@@ -12,6 +12,7 @@ from odoo.addons.queue_job.controllers.main import RunJobController
 from odoo.addons.queue_job.job import Job
 
 from .. import slicing, sql
+from ..discretion import discreet
 from ..ledger import LOST_CONNECTION, Ledger, transaction
 from ..replies import Reply, Verdict
 
@@ -97,6 +98,7 @@ class MailingMailing(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
+    @discreet()
     def _cron_queue_reconcile(self):
         """Find and repair what a crash left behind (scheduled action).
 

@@ -7,7 +7,7 @@ import unittest
 
 from odoo.tests import BaseCase, tagged
 
-from .. import replies, slicing, smtp
+from .. import discretion, replies, slicing, smtp
 from ..smtp import Session, read_failure
 
 
@@ -17,7 +17,8 @@ class TestModules(BaseCase):
 
     def test_doctests(self):
         suite = unittest.TestSuite(
-            doctest.DocTestSuite(module) for module in (replies, slicing, smtp)
+            doctest.DocTestSuite(module)
+            for module in (discretion, replies, slicing, smtp)
         )
         result = unittest.TextTestRunner(verbosity=0).run(suite)
         self.assertGreater(result.testsRun, 3)
