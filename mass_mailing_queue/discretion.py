@@ -49,9 +49,11 @@ def conceal_words(text, words):
     >>> conceal_words("550 Ann@Example.com rejected", ["ann@example.com", False])
     '550 [...] rejected'
     """
-    for word in sorted(filter(None, words), key=len, reverse=True):
-        text = re.sub(re.escape(word), "[...]", text, flags=re.IGNORECASE)
-    return text
+    words = sorted(filter(None, words), key=len, reverse=True)
+    if not words:
+        return text
+    pattern = "|".join(re.escape(word) for word in words)
+    return re.sub(pattern, "[...]", text, flags=re.IGNORECASE)
 
 
 def login_words(user, password):
@@ -60,17 +62,13 @@ def login_words(user, password):
     >>> conceal_words("535 AGFubgBzZXNhbWU= sesame", login_words("ann", "sesame"))
     '535 [...] [...]'
     """
-    user, password = user or "", password or ""
-    sent = (user, password, f"\0{user}\0{password}")
-    return [
-        *(
-            base64.b64encode(word.encode()).decode()
-            for word in sent
-            if word.strip("\0")
-        ),
-        # As the text of a reply is shown.
-        *(clean(word) for word in sent[:2]),
+    words = [word for word in (user, password) if word]
+    encoded = [
+        base64.b64encode(word.encode(errors="replace")).decode()
+        for word in (*words, f"\0{user}\0{password}")
     ]
+    # Plain as the text of a reply is shown, too.
+    return encoded + [clean(word) for word in words]
 
 
 def describe(error):

@@ -8,8 +8,15 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from .support.workspace import Workspace
+
+# The same examples in every run, and none kept from another.
+settings.register_profile(
+    "tests", derandomize=True, database=None, deadline=None, max_examples=100
+)
+settings.load_profile("tests")
 
 BUILD = Path(__file__).resolve().parents[1] / "build" / "tests"
 
