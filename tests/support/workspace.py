@@ -118,13 +118,15 @@ class Scope:
 
     def shell(self, database, label="shell", **settings):
         """Runs functions in Odoo processes against this database."""
-        return OdooShell(
+        shell = OdooShell(
             self.workspace.environment,
             database,
             self.place(label),
             self.workspace.data_dir,
             **settings,
         )
+        self._exits.callback(shell.close)
+        return shell
 
     def sink(self, label="sink", **settings):
         """An SMTP server, to be started.
