@@ -8,7 +8,7 @@ from .process import alive, wait_until
 from .rpc import RpcError
 from .shell import ShellError
 
-MODULES = ["queue_job"]
+MODULES = ["mass_mailing_queue"]
 
 
 @pytest.fixture(scope="module")
