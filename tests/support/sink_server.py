@@ -27,7 +27,8 @@ DOT = b"\r\n.\r\n"
 MESSAGE_BYTES = 64 * 1024 * 1024
 IDLE_SECONDS = 3600
 USUAL = "250 2.0.0 OK"
-GARBAGE = "\x15\x03\x01 \xfe\xff \x00?"
+# Neither a reply nor TLS, and nothing whose announced length is waited for.
+GARBAGE = "\x15\x15\x01 \xfe\xff \x00?"
 PR_SET_PDEATHSIG = 1
 
 # Both headers may be folded: a line break and spaces are part of one value.
@@ -85,8 +86,10 @@ class Session(SMTP):
     async def smtp_STARTTLS(self, arg):
         refusal = await self.event_handler.before_tls(self)
         if refusal == GARBAGE:
-            # Where the client expects the server's part of the handshake.
+            # Where the client expects the server's part of the handshake. Not before
+            # its own: together with the reply, it would be taken for more text.
             await self.push("220 Ready to start TLS")
+            await self._reader.read(1)
         if refusal:
             return await self.push(refusal)
         await super().smtp_STARTTLS(arg)
