@@ -2,7 +2,7 @@
 
 from . import campaigns
 from .support.ledger import compare
-from .support.process import wait_until
+from .support.process import free_port, wait_until
 
 CHANNELS = "root:2,root.mail:2"
 
@@ -49,9 +49,7 @@ def test_an_empty_configuration_sends_and_a_runner_takes_over(scope):
 def test_an_outage_fails_nobody(scope):
     """H9: with nobody listening, everybody waits until it is back."""
     database = scope.database(campaigns.MODULES)
-    sink = scope.sink().start()
-    port = sink.port
-    sink.stop()
+    port = free_port()
     mailing_id = scope.shell(database).run(campaigns.build, recipients=20, port=port)
     with scope.server(database, workers=3, channels=CHANNELS) as server:
         server.rpc().press("mailing.mailing", "action_launch", [mailing_id])

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.support import ledger
-from tests.support.process import free_port, port_is_free
+from tests.support.process import free_port
 from tests.support.workspace import Workspace
 
 from .campaign import Campaign
@@ -110,10 +110,9 @@ def prepare(scope, options):
     say("preparing a database: half a minute the first time, then a copy")
     database = scope.database(MODULES)
     sink = scope.sink(peers=True).start()
-    port = SERVE_PORT if port_is_free(SERVE_PORT) else free_port()
     server = scope.server(
         database,
-        port=port,
+        port=free_port(SERVE_PORT),
         workers=options.workers + SPARE_WORKERS,
         channels=f"root:{options.workers},root.mail:{options.workers}",
     ).start()

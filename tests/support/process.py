@@ -12,6 +12,11 @@ import psutil
 STOP_SECONDS = 20
 TAIL_LINES = 40
 
+FIRST_PORT = 20_000
+LAST_PORT = 32_000
+
+_given = []
+
 
 class ProcessFailure(AssertionError):
     """A process did not start, or ended when it should not; its log's end is in it."""
@@ -38,11 +43,24 @@ def wait_until(condition, seconds, what="the condition", interval=0.05):
         time.sleep(interval)
 
 
-def free_port():
-    """A port that nobody listens on now; asking for it again soon is the risk."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(first=FIRST_PORT):
+    """The first port from `first` on that nobody listens on, or was given before.
+
+    What was given is marked by a Unix socket: it is seen by all processes of the
+    machine, and ends with ours. Ports from `FIRST_PORT` on are also none that the
+    system hands out to who connects or listens on any.
+    """
+    for port in range(first, LAST_PORT):
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0mass_mailing_queue-port-{port}")
+        except OSError:
+            mark.close()
+            continue
+        _given.append(mark)
+        if port_is_free(port):
+            return port
+    raise RuntimeError("No port is free.")
 
 
 def port_is_free(port):
