@@ -1,6 +1,7 @@
 # Every target builds what it needs first; what is built is in build/.
 
 PYTHON ?= python3
+PROCESSES ?= 3
 RECIPIENTS ?= 10000
 WORKERS ?= 4
 JOB_SIZE ?=
@@ -27,8 +28,9 @@ environment: ## Build a real Odoo 19, its Python and a PostgreSQL
 demo: environment ## Send a campaign to RECIPIENTS with WORKERS [JOB_SIZE] and report
 	@$(DEMO)
 
-test: environment ## Run all suites
-	@$(VENV)/python -m pytest tests
+test: environment ## Run all suites, in PROCESSES at a time
+	@$(VENV)/python -m pytest tests -n $(PROCESSES) --dist loadfile \
+		--no-loadscope-reorder --durations 15
 
 chaos: environment ## Send RUNS campaigns under fire, from SEED on [UNDURABLE=1]
 	@$(VENV)/python -m tests.chaos --runs $(RUNS) --seed $(SEED) \

@@ -4,12 +4,13 @@ What takes long is shared: PostgreSQL and the installed templates. What a test c
 spoil is its own: databases, servers and sinks are made in a scope and end with it.
 """
 
-import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from .support import parallel
+from .support.turns import Turns
 from .support.workspace import Workspace
 
 # The same examples in every run, and none kept from another.
@@ -22,8 +23,32 @@ BUILD = Path(__file__).resolve().parents[1] / "build" / "tests"
 
 
 def pytest_configure(config):
-    # A run that is told to end must still stop what it started.
-    signal.signal(signal.SIGTERM, lambda *_args: pytest.exit("terminated", 143))
+    parallel.configure(config)
+
+
+def pytest_collection_modifyitems(items):
+    """Order the files: what takes longest first, what must be alone last.
+
+    So no process has much left to do when the others have ended, and then nobody waits
+    for a turn.
+    """
+
+    def place(path):
+        marks = {mark.name for item in of_file[path] for mark in item.iter_markers()}
+        return "measures" in marks, "slow" not in marks
+
+    of_file = {}
+    for item in items:
+        of_file.setdefault(item.path, []).append(item)
+    items[:] = [item for path in sorted(of_file, key=place) for item in of_file[path]]
+
+
+# First: waiting for a turn is not to count for the time limit of a test.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Run tests that measure alone, with what is set up for them and taken down."""
+    with Turns(BUILD / "turns").take(alone=bool(item.get_closest_marker("measures"))):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
