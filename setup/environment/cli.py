@@ -12,6 +12,7 @@ from .layout import DEFAULT_ROOT, Layout
 from .steps import Stamps, exclusive
 
 EXTRAS = {
+    "balancer": extras.build_balancer,
     "browser": extras.build_browser,
     "smtp-sink": extras.build_smtp_sink,
 }

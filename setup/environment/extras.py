@@ -7,12 +7,14 @@ from pathlib import Path
 from . import apt, apt_sources
 from .steps import replacing, write_atomically
 
-# Run as root, smtp-sink wants to be told whom to become.
+# Its libraries are unpacked beside it.
 WRAPPER = """\
 #!/bin/sh
-[ "$(id -u)" != 0 ] || set -- -u nobody "$@"
-LD_LIBRARY_PATH="{libraries}" exec "{program}" "$@"
+{prologue}LD_LIBRARY_PATH="{libraries}" exec "{program}" "$@"
 """
+
+# Run as root, smtp-sink wants to be told whom to become.
+UNPRIVILEGED = '[ "$(id -u)" != 0 ] || set -- -u nobody "$@"\n'
 
 
 def find_chromium():
@@ -33,24 +35,44 @@ def find_smtp_sink(layout):
 
 def build_smtp_sink(layout):
     """Have an smtp-sink: unpacked, as installing postfix would start a mail server."""
-    if find_smtp_sink(layout):
-        return
-    log = layout.logs / "smtp-sink.log"
+    if not find_smtp_sink(layout):
+        _unpack_program(layout, layout.smtp_sink, "smtp-sink", "postfix", UNPRIVILEGED)
+
+
+def find_haproxy(layout):
+    """The HAProxy that was unpacked, or None."""
+    return shutil.which(str(layout.balancer / "haproxy"))
+
+
+def build_balancer(layout):
+    """Have an HAProxy: unpacked, as installing it would start a service."""
+    if not find_haproxy(layout):
+        _unpack_program(layout, layout.balancer, "haproxy", "haproxy")
+
+
+def _unpack_program(layout, root, program, package, prologue=""):
+    """Unpack a package of the machine's own suite and what it depends on.
+
+    :param root: folder to unpack below; the program's wrapper is put on top
+    :param program: its name in the package's `usr/sbin`
+    :param prologue: shell commands to run before the program
+    """
+    log = layout.logs / f"{program}.log"
     source, suite = apt_sources.choose(apt_sources.read(), apt_sources.code_name())
     debian = apt.Apt(layout.apt / suite, source, suite, log)
     debian.update()
-    packages = layout.packages / "smtp-sink"
-    archives = debian.download(["postfix"], packages, closed=True)
-    with replacing(layout.smtp_sink) as partial:
+    packages = layout.packages / program
+    archives = debian.download([package], packages, closed=True)
+    with replacing(root) as partial:
         apt.unpack([packages / archive for archive in archives], partial, log)
-    root = layout.smtp_sink
-    libraries = [root / "usr/lib/postfix", *root.glob("usr/lib/*-linux-*")]
+    libraries = [root / "usr/lib" / package, *root.glob("usr/lib/*-linux-*")]
     libraries += root.glob("lib/*-linux-*")
     script = WRAPPER.format(
+        prologue=prologue,
         libraries=os.pathsep.join(map(str, libraries)),
-        program=root / "usr/sbin/smtp-sink",
+        program=root / "usr/sbin" / program,
     )
-    write_atomically(root / "smtp-sink", script, mode=0o755)
+    write_atomically(root / program, script, mode=0o755)
 
 
 def find_faketime(layout):

@@ -62,3 +62,7 @@ class Layout:
     @property
     def smtp_sink(self):
         return self.root / "smtp-sink"
+
+    @property
+    def balancer(self):
+        return self.root / "balancer"

@@ -23,6 +23,7 @@ def describe(layout, odoo):
         },
         "chromium": extras.find_chromium(),
         "faketime": extras.find_faketime(layout),
+        "haproxy": extras.find_haproxy(layout),
         "smtp_sink": extras.find_smtp_sink(layout),
     }
 

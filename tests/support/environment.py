@@ -20,6 +20,7 @@ class Environment:
     :param odoo: script to start: `python -m odoo` could not re-exec its children
     :param addons_path: folders with Odoo's addons; ours come on top
     :param faketime: library that gives a process a clock of its own, where there is one
+    :param haproxy: program of the load balancer, where there is one
     """
 
     python: str
@@ -29,6 +30,7 @@ class Environment:
     addons_path: tuple
     chromium: str | None = None
     faketime: str | None = None
+    haproxy: str | None = None
 
     @classmethod
     def load(cls, record=RECORD):
@@ -46,4 +48,5 @@ class Environment:
             addons_path=tuple(values["addons_path"]),
             chromium=values.get("chromium"),
             faketime=values.get("faketime"),
+            haproxy=values.get("haproxy"),
         )

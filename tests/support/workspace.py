@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+from .balancer import Balancer
 from .environment import Environment
 from .odoo import OdooServer
 from .postgres import Postgres, run_name
@@ -115,6 +116,17 @@ class Scope:
         )
         self._exits.callback(server.stop)
         return server
+
+    def balancer(self, workers):
+        """A load balancer, to be started.
+
+        :param workers: see `balancer.Balancer`
+        """
+        balancer = Balancer(
+            self.workspace.environment, self.place("balancer"), workers
+        )
+        self._exits.callback(balancer.stop)
+        return balancer
 
     def shell(self, database, label="shell", **settings):
         """Runs functions in Odoo processes against this database."""
