@@ -10,6 +10,7 @@ from odoo.tests import tagged
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from odoo.addons.link_tracker.models.link_tracker import LinkTracker
+from odoo.addons.mail.models.mail_mail import MailMail
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import slicing, sql
@@ -390,6 +391,25 @@ class TestDeliver(QueueCase):
         self.mailing.action_retry_failed()
         self._run_jobs()
         self.assertEqual(self.sent, ["b@example.com"])
+
+    def test_what_others_note_of_an_attempt_changes_no_outcome(self):
+        """As mail_tracking_mass_mailing does: a doubt stays one, for Retry to leave."""
+        postprocess = MailMail._postprocess_sent_message
+
+        def note(mails, *args, **kwargs):
+            mails.mailing_trace_ids.write({"failure_type": "mail_smtp"})
+            return postprocess(mails, *args, **kwargs)
+
+        def lost(_address):
+            self.session.awaiting_reply = True
+            return smtplib.SMTPServerDisconnected("lost")
+
+        self._remember_session()
+        self.replies["a@example.com"] = lost
+        with patch.object(MailMail, "_postprocess_sent_message", note):
+            self._postponed(self._jobs("_job_send")[0])
+        self.assertEqual(self.first.trace_status, "error")
+        self.assertEqual(self.first.failure_type, "queue_in_doubt")
 
     def test_recipient_deleted_while_queued(self):
         self.contacts[0].unlink()
