@@ -15,6 +15,9 @@ from ..smtp import SessionPool
 class QueueCase(TransactionCase):
     """A mailing to a list of contacts; jobs are run here, in the order they wait."""
 
+    #: See ``mailing.mailing._queue_is_enabled``.
+    queue_mailings = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

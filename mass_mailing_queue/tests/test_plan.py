@@ -233,6 +233,16 @@ class TestPlan(QueueCase):
         self._run_scheduled_action()
         self.assertEqual(mailing.state, "done")
 
+    def test_other_addons_tests_are_native(self):
+        """They look at once for what was sent, unless their class says otherwise."""
+        self._contacts("a@example.com")
+        with patch.object(type(self), "queue_mailings", False):
+            mailing = self._mailing()
+            mailing.action_launch()
+            self._run_scheduled_action()
+        self.assertFalse(mailing.queue_managed)
+        self.assertEqual(mailing.state, "done")
+
     def test_scheduled_action_starts_what_is_due(self):
         self._contacts("a@example.com")
         mailing = self._mailing()
