@@ -10,6 +10,7 @@ RUNS ?= 60
 SEED ?= 1
 CHAOS_RECIPIENTS ?= 2000
 UNDURABLE ?=
+SUITES ?=
 
 BUILDER := $(PYTHON) setup/environment
 VENV := build/environment/venv/bin
@@ -17,7 +18,7 @@ DEMO := $(VENV)/python -m tests.demo --recipients $(RECIPIENTS) --workers $(WORK
 	$(if $(JOB_SIZE),--job-size $(JOB_SIZE))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test chaos bench run lint clean
+.PHONY: help environment demo test chaos bench upstream run lint clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +40,9 @@ chaos: environment ## Send RUNS campaigns under fire, from SEED on [UNDURABLE=1]
 
 bench: environment ## Measure [PARTS] and write build/bench.json
 	@$(VENV)/python -m tests.bench $(PARTS)
+
+upstream: environment ## Run other people's tests [SUITES] without and with our addons
+	@$(VENV)/python -m tests.upstream $(SUITES)
 
 run: environment ## Serve an Odoo with a campaign to send, until interrupted
 	@$(DEMO) --serve
