@@ -1,76 +1,16 @@
-"""OCA's addons of this family, and Odoo's own siblings, beside ours.
+"""OCA's addons of this family do what they are for while the queue sends."""
 
-Each keeps doing what it is for, while the queue sends: everybody gets one email.
-"""
-
-import email
-import email.policy
-import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
 
 from . import campaigns
-from .support.config import HOST
-from .support.ledger import compare, identity
-from .support.process import wait_until
+from .beside import Shop
+from .support.ledger import compare
 from .support.sink_rules import Rule
 
-OCA = (
-    "mail_debranding",
-    "mail_multicompany",
-    "mail_outbound_static",
-    "mail_post_defer",
-    "mail_tracking",
-    "mail_tracking_mass_mailing",
-    "mass_mailing_list_dynamic",
-    "mass_mailing_partner",
-    "mass_mailing_resend",
-)
-# Those that change how a mailing is sent; the others are installed beside ours by
-# tests.upstream.
-SIBLINGS = ("marketing_card", "mass_mailing_event", "mass_mailing_sms")
-OURS = ("mass_mailing_queue", "mass_mailing_queue_throttle")
 PIXEL = re.compile(r"/mail/tracking/open/\w+/\d+/\w+/blank\.gif")
-
-
-class Shop:
-    """A database with all of them, its server, and an SMTP server."""
-
-    def __init__(self, scope):
-        self.sink = scope.sink(spool=True).start()
-        self.database = scope.database((*OURS, *OCA, *SIBLINGS))
-        self.shell = scope.shell(self.database)
-        self.server = scope.server(
-            self.database, workers=3, channels="root:3,root.mail:2"
-        ).start()
-        self.rpc = self.server.rpc()
-
-    def send(self, mailing):
-        """Press Send and wait for the end."""
-        self.rpc.press("mailing.mailing", "action_launch", [mailing])
-        campaigns.wait_until_done(self.database, mailing)
-
-    def values(self, mailing, *names):
-        """Values of the mailing's traces, by address."""
-        rows = self.rpc.search_read(
-            "mailing.trace", [("mass_mailing_id", "=", mailing)], ["email", *names]
-        )
-        return {row["email"]: [row[name] for name in names] for row in rows}
-
-    def messages(self, mailing):
-        """The messages that arrived, parsed, by the first recipient's address."""
-        found = {}
-        for message in self.sink.messages():
-            if (identity(message.identity) or (None,))[0] == mailing:
-                with open(message.spooled, "rb") as stream:
-                    found[message.recipients[0]] = email.message_from_binary_file(
-                        stream, policy=email.policy.default
-                    )
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +107,13 @@ def test_traces_are_linked_to_partners(shop, dynamic):
 def test_the_server_says_who_sends(shop, dynamic):
     """mail_outbound_static: the address of the server, the name of the sender."""
     mailing, _tag = dynamic
-    messages = [
-        message
-        for message in shop.sink.messages()
-        if identity(message.identity)[0] == mailing
-    ]
-    assert {message.sender for message in messages} == {"bulk@example.net"}
-    authors = {str(message["From"]) for message in shop.messages(mailing).values()}
-    assert authors == {"News <bulk@example.net>"}
+    messages = shop.messages(mailing)
+    assert {message.sender for _id, message, _parsed in messages} == {
+        "bulk@example.net"
+    }
+    assert {str(parsed["From"]) for _id, _message, parsed in messages} == {
+        "News <bulk@example.net>"
+    }
 
 
 def test_every_email_is_tracked_and_an_open_is_counted(shop, dynamic):
@@ -192,10 +131,10 @@ def test_every_email_is_tracked_and_an_open_is_counted(shop, dynamic):
     assert {found[0][0] for found in linked.values()} == {
         row["id"] for row in trackings
     }
-    address, message = next(iter(shop.messages(mailing).items()))
-    assert int(message["X-Odoo-MailTracking-ID"]) == linked[address][0][0]
-    body = message.get_body(("html",)).get_content()
-    path = PIXEL.search(body)[0]
+    _id, message, parsed = shop.messages(mailing)[0]
+    (address,) = message.recipients
+    assert int(parsed["X-Odoo-MailTracking-ID"]) == linked[address][0][0]
+    path = PIXEL.search(parsed.get_body(("html",)).get_content())[0]
     assert requests.get(f"{shop.server.url}{path}", timeout=30).ok
     assert shop.values(mailing, "trace_status")[address] == ["open"]
     (row,) = shop.rpc.read("mail.tracking.email", [linked[address][0][0]], ["state"])
@@ -247,175 +186,3 @@ def test_what_failed_is_told_by_both(shop, dynamic):
     assert verdict.exactly_once, str(verdict)
     assert len(verdict.in_doubt) == 1, "nobody decided about it"
     assert verdict.unique == verdict.recipients, "the refused one has it now"
-
-
-class SmsProvider(BaseHTTPRequestHandler):
-    """Answers as the provider that Odoo sends SMS through, and keeps the numbers.
-
-    The real one is a paid service on the internet; this is its protocol only.
-    """
-
-    def do_POST(self):
-        size = int(self.headers["Content-Length"])
-        request = json.loads(self.rfile.read(size))
-        numbers = [
-            number
-            for message in request["params"]["messages"]
-            for number in message["numbers"]
-        ]
-        self.server.numbers += [number["number"] for number in numbers]
-        result = [{"uuid": number["uuid"], "state": "success"} for number in numbers]
-        body = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result})
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_args):
-        """Keep quiet."""
-
-
-@pytest.fixture
-def provider():
-    server = ThreadingHTTPServer((HOST, 0), SmsProvider)
-    server.numbers = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def build_sms(env, step, recipients, endpoint):
-    """An SMS mailing to a list; runs inside Odoo."""
-    env["ir.config_parameter"].set_param("sms.endpoint", endpoint)
-    contacts = env["mailing.list"].create({"name": "Phones"})
-    env["mailing.contact"].create(
-        [
-            {
-                "name": f"Phone {number}",
-                "mobile": f"+324560000{number:02}",
-                "list_ids": [(4, contacts.id)],
-            }
-            for number in range(recipients)
-        ]
-    )
-    return (
-        env["mailing.mailing"]
-        .create(
-            {
-                "subject": "SMS",
-                "mailing_type": "sms",
-                "body_plaintext": "Hello",
-                "mailing_model_id": env.ref("mass_mailing.model_mailing_list").id,
-                "contact_list_ids": [(6, 0, contacts.ids)],
-            }
-        )
-        .id
-    )
-
-
-def test_an_sms_mailing_takes_its_own_way(shop, provider):
-    """mass_mailing_sms sends it, as if the queue were not there."""
-    endpoint = f"http://{HOST}:{provider.server_port}"
-    mailing = shop.shell.run(build_sms, recipients=8, endpoint=endpoint)
-    shop.send(mailing)
-    wait_until(lambda: len(provider.numbers) == 8, 120, "the SMS")
-    assert len(set(provider.numbers)) == 8
-    traces = shop.database.query(
-        "SELECT DISTINCT trace_type, queue_planned IS TRUE, queue_job_uuid "
-        "FROM mailing_trace WHERE mass_mailing_id = %s",
-        (mailing,),
-    )
-    assert traces == [("sms", False, None)]
-    assert not shop.database.query(
-        "SELECT 1 FROM queue_job WHERE mailing_id = %s", (mailing,)
-    )
-
-
-def build_cards(env, step, recipients):
-    """A mailing with a card for each partner; runs inside Odoo.
-
-    The pictures are given: what draws them, wkhtmltopdf, is not part of the tests.
-    """
-    import base64
-    import io
-
-    from PIL import Image
-
-    picture = io.BytesIO()
-    Image.new("RGB", (4, 4)).save(picture, "JPEG")
-    # Two of them share an address: each card is mailed all the same.
-    partners = env["res.partner"].create(
-        [
-            {
-                "name": f"Guest {number}",
-                "email": f"guest{max(number, 1)}@example.com",
-            }
-            for number in range(recipients)
-        ]
-    )
-    campaign = env["card.campaign"].create(
-        {
-            "name": "Fair",
-            "res_model": "res.partner",
-            "preview_record_ref": f"res.partner,{partners[0].id}",
-            "target_url": "https://x.test",
-        }
-    )
-    env["card.card"].create(
-        [
-            {
-                "campaign_id": campaign.id,
-                "res_id": partner.id,
-                "image": base64.b64encode(picture.getvalue()),
-                "requires_sync": False,
-            }
-            for partner in partners
-        ]
-    )
-    context = campaign.action_share()["context"]
-    mailing = (
-        env["mailing.mailing"]
-        .with_context(**context)
-        .create(
-            {
-                "subject": "Your card",
-                "email_from": "news@example.org",
-                "reply_to_mode": "new",
-                "reply_to": "news@example.org",
-                "mailing_domain": str([("id", "in", partners.ids)]),
-            }
-        )
-    )
-    mailing.body_html = mailing.body_arch
-    return mailing.id, {
-        partner.id: card._get_path("preview")
-        for partner, card in zip(
-            partners, env["card.card"].search([], order="res_id"), strict=True
-        )
-    }
-
-
-def test_a_card_campaign_sends_each_its_own(shop):
-    """marketing_card: every partner's own card, two of one address included."""
-    mailing, cards = shop.shell.run(build_cards, recipients=8)
-    shop.send(mailing)
-    bodies = {}
-    for message in shop.sink.messages():
-        found = identity(message.identity)
-        if found and found[0] == mailing:
-            with open(message.spooled, "rb") as stream:
-                parsed = email.message_from_binary_file(
-                    stream, policy=email.policy.default
-                )
-            assert found[1] not in bodies, "once each"
-            bodies[found[1]] = parsed.get_body(("html",)).get_content()
-    assert set(bodies) == {int(partner) for partner in cards}
-    for partner, path in cards.items():
-        assert path in bodies[int(partner)]
-    assert campaigns.count(shop.database, mailing, "sent") == 8
-    assert shop.database.value(
-        "SELECT count(*) FROM queue_job WHERE mailing_id = %s", [mailing]
-    )

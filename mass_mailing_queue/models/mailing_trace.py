@@ -4,7 +4,6 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
-
 #: What became of a recipient, and why.
 OUTCOME = ("trace_status", "sent_datetime", "failure_type", "failure_reason")
 

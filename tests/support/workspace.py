@@ -122,9 +122,7 @@ class Scope:
 
         :param workers: see `balancer.Balancer`
         """
-        balancer = Balancer(
-            self.workspace.environment, self.place("balancer"), workers
-        )
+        balancer = Balancer(self.workspace.environment, self.place("balancer"), workers)
         self._exits.callback(balancer.stop)
         return balancer
 

@@ -25,7 +25,8 @@ def render(results, versions):
     :param versions: words that say what was compared
     """
     lines = ["# Other people's tests with our addons beside them", "", versions, ""]
-    lines += [" | ".join(COLUMNS).join("||"), "|".join("---" for _ in COLUMNS).join("||")]
+    for cells in (COLUMNS, ["---"] * len(COLUMNS)):
+        lines.append("|".join(cells).join("||"))
     broken, failed = set(), set()
     for suites, without, beside in results:
         broken |= regressions(without, beside)

@@ -1,0 +1,61 @@
+"""A database with OCA's addons of this family and Odoo's siblings beside ours."""
+
+import email
+import email.policy
+
+from . import campaigns
+from .support.ledger import identity
+
+OCA = (
+    "mail_debranding",
+    "mail_multicompany",
+    "mail_outbound_static",
+    "mail_post_defer",
+    "mail_tracking",
+    "mail_tracking_mass_mailing",
+    "mass_mailing_list_dynamic",
+    "mass_mailing_partner",
+    "mass_mailing_resend",
+)
+# Those that change how a mailing is sent; the others are installed beside ours by
+# tests.upstream.
+SIBLINGS = ("marketing_card", "mass_mailing_event", "mass_mailing_sms")
+OURS = ("mass_mailing_queue", "mass_mailing_queue_throttle")
+
+
+class Shop:
+    """A database with all of them, its server, and an SMTP server."""
+
+    def __init__(self, scope):
+        self.sink = scope.sink(spool=True).start()
+        self.database = scope.database((*OURS, *OCA, *SIBLINGS))
+        self.shell = scope.shell(self.database)
+        self.server = scope.server(
+            self.database, workers=3, channels="root:3,root.mail:2"
+        ).start()
+        self.rpc = self.server.rpc()
+
+    def send(self, mailing):
+        """Press Send and wait for the end."""
+        self.rpc.press("mailing.mailing", "action_launch", [mailing])
+        campaigns.wait_until_done(self.database, mailing)
+
+    def values(self, mailing, *names):
+        """Values of the mailing's traces, by address."""
+        rows = self.rpc.search_read(
+            "mailing.trace", [("mass_mailing_id", "=", mailing)], ["email", *names]
+        )
+        return {row["email"]: [row[name] for name in names] for row in rows}
+
+    def messages(self, mailing):
+        """What arrived, in its order: record, sink's message, parsed message."""
+        found = []
+        for message in self.sink.messages():
+            known = identity(message.identity)
+            if known and known[0] == mailing:
+                with open(message.spooled, "rb") as stream:
+                    parsed = email.message_from_binary_file(
+                        stream, policy=email.policy.default
+                    )
+                found.append((known[1], message, parsed))
+        return found
