@@ -1,8 +1,9 @@
 """Databases with addons installed, made once and copied ever after.
 
 Installing takes half a minute, copying half a second. A template is known by what it
-was made of: the sources of our addons, the versions of everybody else's. What is not
-ours is most of it, and installed once for all templates: they begin as its copies.
+was made of: the sources of our addons, the versions of everybody else's, which for OCA's
+are pinned by the requirements. What is not ours is most of it, and installed once for
+all templates: they begin as its copies.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from .environment import ROOT
 from .process import Process
 
 FOUNDATION = ("mass_mailing", "queue_job")
+REQUIREMENTS = ROOT / "setup" / "environment" / "requirements.txt"
 INSTALL_SECONDS = 900
 IGNORED = {".pot", ".pyc"}
 IGNORED_FOLDERS = {"__pycache__", "readme", "tests"}
@@ -80,7 +82,7 @@ class Templates:
         )
 
     def _versions(self):
-        return self.environment.odoo_version, self.environment.queue_job_version
+        return self.environment.odoo_version, REQUIREMENTS.read_bytes()
 
     def _made(self, kind, content, make):
         """The name of the template of a kind, made when there is none of this content.
