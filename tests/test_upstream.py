@@ -6,7 +6,13 @@
 from .upstream import runs
 from .upstream.suites import DIFFERENCES, OURS
 
-SUITES = ("utm", "link_tracker", "mass_mailing", "mass_mailing_sms", "test_mass_mailing")
+SUITES = (
+    "utm",
+    "link_tracker",
+    "mass_mailing",
+    "mass_mailing_sms",
+    "test_mass_mailing",
+)
 
 
 def test_odoos_own_tests_pass_beside_us(scope):

@@ -1,9 +1,9 @@
 """Databases with addons installed, made once and copied ever after.
 
 Installing takes half a minute, copying half a second. A template is known by what it
-was made of: the sources of our addons, the versions of everybody else's, which for OCA's
-are pinned by the requirements. What is not ours is most of it, and installed once for
-all templates: they begin as its copies.
+was made of: the sources of our addons, the version of Odoo, the pinned versions of
+everybody else's. What is not ours is most of it, and installed once for all templates:
+they begin as its copies.
 """
 
 import contextlib
