@@ -34,6 +34,18 @@ class Shop:
             self.database, workers=3, channels="root:3,root.mail:2"
         ).start()
         self.rpc = self.server.rpc()
+        self.rpc.create(
+            "ir.mail_server",
+            {
+                "name": "Sink",
+                "smtp_host": "127.0.0.1",
+                "smtp_port": self.sink.port,
+                "smtp_encryption": "none",
+                # Of mail_outbound_static.
+                "smtp_from": "bulk@example.net",
+                "domain_whitelist": "example.net",
+            },
+        )
 
     def send(self, mailing):
         """Press Send and wait for the end."""
