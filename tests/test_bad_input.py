@@ -74,7 +74,7 @@ def test_a_refused_sender_pauses_and_says_why(served):
 
 
 def test_each_reply_does_the_right_thing(served):
-    """C6: 5xx fails one recipient, 4xx keeps one waiting, 250 sends the third."""
+    """5xx fails one recipient, 4xx keeps one waiting, 250 sends the third."""
     database, sink, _shell, mailing_id, rpc = served
     sink.rules(
         Rule("rcpt", match="contact0@", reply="550 5.1.1 unknown user"),

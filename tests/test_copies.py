@@ -1,4 +1,4 @@
-"""C16: a copy of a database sends nothing by itself, however it was made."""
+"""A copy of a database sends nothing by itself, however it was made."""
 
 import subprocess
 

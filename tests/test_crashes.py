@@ -1,4 +1,4 @@
-"""C4 from outside: two workers at once, and workers that die at the worst moments."""
+"""Two workers at once, and workers that die at the worst moments."""
 
 import time
 
@@ -9,7 +9,7 @@ from .support.sink_rules import Rule
 
 
 def test_two_workers_over_the_same_recipients(scope):
-    """H1: one delivery each, however many workers try."""
+    """H1, H17: one delivery each and one link, however many workers try."""
     database, sink, shell, mailing_id = sending.prepare(scope, 100)
     with (
         shell.start(sending.send, mailing_id=mailing_id) as first,
@@ -22,6 +22,7 @@ def test_two_workers_over_the_same_recipients(scope):
         first.result()
         second.result()
     assert campaigns.count(database, mailing_id, "sent") == 100
+    assert database.query("SELECT count(*) FROM link_tracker") == [(1,)]
     verdict = compare(sink, database, mailing_id, recipients=100)
     assert verdict.flawless, str(verdict)
 

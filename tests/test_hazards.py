@@ -30,6 +30,23 @@ def test_h2_bounce_during_delivery_is_kept_and_nobody_mailed_twice(scope):
     assert len(sink.messages()) == 3 and not verdict.duplicates, str(verdict)
 
 
+def test_h3_no_batch_makes_the_rest_wait(scope):
+    """However small the mail queue's batches are, nobody waits for its next hour."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 12, step=None)
+
+    def small_batches(env, step):
+        for name in ("mail.batch_size", "mail.mail.queue.batch.size"):
+            env["ir.config_parameter"].set_param(name, "3")
+
+    shell.run(small_batches)
+    # Without a job runner, too: there the scheduled action sends.
+    with scope.server(database) as server:
+        server.rpc().press("mailing.mailing", "action_launch", [mailing_id])
+        campaigns.wait_until_done(database, mailing_id)
+    verdict = compare(sink, database, mailing_id, recipients=12)
+    assert verdict.flawless, str(verdict)
+
+
 def test_h4_small_batches_send_nothing_while_composing(scope):
     """A worker that dies after composing has sent nothing; the next one sends once."""
     database, sink, shell, mailing_id = sending.prepare(scope, 10)
@@ -153,7 +170,7 @@ def test_h28_native_senders_leave_composed_mails_alone(scope):
 
 
 def test_a_larger_audience_has_larger_jobs(scope):
-    """C9: above 1,000 recipients a job carries a hundred."""
+    """Above 1,000 recipients a job carries a hundred."""
     database, _sink, _shell, _mailing_id = sending.prepare(scope, 1_050)
     jobs = database.query(
         "SELECT queue_job_uuid, count(*) FROM mailing_trace "

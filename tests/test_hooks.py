@@ -1,4 +1,4 @@
-"""C3: what another addon overrides is called, for every recipient."""
+"""What another addon overrides is called, for every recipient."""
 
 from email import message_from_bytes
 from pathlib import Path

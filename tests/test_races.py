@@ -1,4 +1,4 @@
-"""C1 and C7 from outside: a fan-out that dies, and two people at the same button."""
+"""A fan-out that dies, and two people at the same button."""
 
 from . import campaigns, sending
 from .support.ledger import compare
@@ -170,6 +170,39 @@ def test_two_jobs_pause_at_once(scope):
             run.result()
     told = "SELECT count(*) FROM mail_activity WHERE res_model = 'mailing.mailing'"
     assert database.value(told) == 1
+
+
+def test_two_workers_that_finish_a_mailing_at_once(scope):
+    """H16: one does, the other leaves; no conflict, and what follows happens once."""
+    database, _sink, shell, mailing_id = sending.prepare(scope, 3)
+    database.execute("UPDATE mailing_trace SET trace_status = 'sent'")
+
+    def finish(env, step, mailing_id):
+        mailing = env["mailing.mailing"].browse(mailing_id)
+        step("ready")
+        result = mailing._job_finish()
+        env.flush_all()
+        step("finished", result)
+
+    with (
+        shell.start(finish, mailing_id=mailing_id) as first,
+        shell.start(finish, mailing_id=mailing_id) as second,
+    ):
+        for run in (first, second):
+            run.wait_for("ready")
+        first.go_on()
+        assert first.wait_for("finished") == "Done."
+        # The first has not committed yet: a second one that wrote the mailing, too,
+        # would wait for it and then collide with it.
+        second.go_on()
+        assert second.wait_for("finished", seconds=30) is None
+        for run in (first, second):
+            run.go_on()
+            run.result()
+    assert campaigns.state(database, mailing_id) == "done"
+    assert database.query("SELECT kpi_mail_required FROM mailing_mailing") == [(True,)]
+    told = "SELECT count(*) FROM mail_tracking_value WHERE new_value_char = 'Sent'"
+    assert database.query(told) == [(1,)]
 
 
 def test_two_people_press_each_button_at_once(scope):

@@ -1,4 +1,4 @@
-"""C5: each repair of the reconciler, after what a crash leaves in a real database."""
+"""Each repair of the reconciler, after what a crash leaves in a real database."""
 
 from . import campaigns, sending
 from .support.ledger import compare

@@ -6,3 +6,4 @@ from . import test_plan
 from . import test_queue_job
 from . import test_replies
 from . import test_rights
+from . import test_scale

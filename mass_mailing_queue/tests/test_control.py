@@ -10,7 +10,7 @@ from .common import QueueCase
 
 @tagged("-at_install", "post_install")
 class TestControl(QueueCase):
-    """C7 and C5: what people decide, and what the reconciler repairs."""
+    """What people decide, and what the reconciler repairs."""
 
     def setUp(self):
         super().setUp()
@@ -166,7 +166,7 @@ class TestControl(QueueCase):
         self.assertEqual(self.mailing.queue_in_doubt, 0)
 
     def test_a_copy_sends_what_its_people_send_only(self):
-        """C16: accepting it for one mailing pauses the others, scheduled ones too."""
+        """Accepting it for one mailing pauses the others, scheduled ones too."""
         scheduled = self._mailing(
             state="in_queue", schedule_date="2099-01-01", queue_managed=True
         )

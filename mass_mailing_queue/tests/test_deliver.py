@@ -31,7 +31,7 @@ def refused(address, code, text):
 
 @tagged("-at_install", "post_install")
 class TestDeliver(QueueCase):
-    """C3 to C6: claims, outcomes and what each reply sets off."""
+    """Claims, outcomes and what each reply sets off."""
 
     def setUp(self):
         super().setUp()
@@ -236,7 +236,7 @@ class TestDeliver(QueueCase):
         self.assertEqual((failures, round(seconds)), (1, 0))
 
     def test_a_message_that_breaks_the_connection_is_suspected(self):
-        """It costs that one an attempt, not everybody's server an outage."""
+        """H8: it costs that one an attempt, not everybody's server an outage."""
 
         def breaks(_address):
             self.session.in_message = True
@@ -435,7 +435,7 @@ class TestDeliver(QueueCase):
         self.assertEqual(self.sent, ["b@example.com"])
 
     def test_no_message_starts_after_the_jobs_time(self):
-        """C9: the rest of a job is postponed, and spends no attempt."""
+        """H19: the rest of a job is postponed, and spends no attempt."""
         job = self._jobs("_job_send")[0]
         with patch.object(slicing, "time_budget", return_value=-1):
             self._postponed(job)

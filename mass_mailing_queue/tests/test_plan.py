@@ -15,7 +15,7 @@ from .common import QueueCase
 
 @tagged("-at_install", "post_install")
 class TestPlan(QueueCase):
-    """C1, C9: every recipient gets one trace and one job, slice by slice."""
+    """Every recipient gets one trace and one job, slice by slice."""
 
     def _plan(self, mailing):
         mailing.action_launch()
@@ -104,6 +104,7 @@ class TestPlan(QueueCase):
         self.assertEqual(len(self._jobs("_job_send")), 5)
 
     def test_no_second_plan_of_a_recipient(self):
+        """H6: the database itself refuses it."""
         contact = self._contacts("a@example.com")
         mailing = self._mailing()
         self._plan(mailing)

@@ -61,6 +61,17 @@ class TestQueueJob(QueueCase):
         self._run_jobs()
         self.assertEqual(self.sent, ["b@example.com", "a@example.com"])
 
+    def test_h18_the_end_waits_for_no_job(self):
+        """H18: a failed job is nobody's prerequisite, and others do its work."""
+        self.job.state = "failed"
+        self.env["mailing.mailing"]._cron_queue_reconcile()
+        self._run_jobs()
+        self.assertEqual(len(self.sent), 2)
+        self.assertEqual(self.mailing.state, "done")
+        jobs = self._jobs(states=("done", "failed"))
+        self.assertIn("_job_finish", jobs.mapped("method_name"))
+        self.assertFalse(any(jobs.mapped("graph_uuid")))
+
     def test_requeueing_a_done_job_sends_nothing_again(self):
         self._run_jobs()
         self.job.requeue()
