@@ -9,15 +9,10 @@ from .support.ledger import compare
 
 
 @pytest.fixture
-def copied(scope, workspace):
+def copied(scope):
     """A campaign under way and a copy of its database, as a restored backup is."""
     database, sink, shell, mailing_id = sending.prepare(scope, 5)
-    name = f"{database.name}_copy"
-    database.close()
-    copy = workspace.postgres.clone(database.name, name)
-    yield database, copy, sink, shell, mailing_id
-    copy.close()
-    workspace.templates.forget(name)
+    return database, scope.copy(database), sink, shell, mailing_id
 
 
 def test_a_restored_copy_pauses_and_asks(copied, scope):

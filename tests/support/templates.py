@@ -42,19 +42,24 @@ class Templates:
 
         :param extra_addons: folders with further addons, see `addons_path`
         """
-        return self.copy(self.template(tuple(modules), tuple(extra_addons)), name)
-
-    def copy(self, template, name):
-        """A new database `name` like `template`, with an identity of its own."""
-        database = self.postgres.clone(template, name)
-        files = self.data_dir / "filestore"
-        # Odoo never writes into a file of its store, it only adds and removes some.
-        shutil.copytree(files / template, files / name, copy_function=os.link)
+        template = self.template(tuple(modules), tuple(extra_addons))
+        database = self.copy(template, name)
         # Two databases of one identity are what neutralizing is about: not here.
         database.execute(
             "UPDATE ir_config_parameter SET value = gen_random_uuid()::text "
             "WHERE key = 'database.uuid'"
         )
+        return database
+
+    def copy(self, original, name):
+        """A new database `name` that is `original` to the last row, files included.
+
+        :param original: its name; nobody may be connected to it
+        """
+        database = self.postgres.clone(original, name)
+        files = self.data_dir / "filestore"
+        # Odoo never writes into a file of its store, it only adds and removes some.
+        shutil.copytree(files / original, files / name, copy_function=os.link)
         return database
 
     def forget(self, name):
@@ -71,7 +76,10 @@ class Templates:
             self._install(partial, modules, extra_addons)
 
         kind = _digest([*modules, *map(str, extra_addons)])[:8]
-        return self._made(kind, [*self._versions(), *sources(roots)], make)
+        # Without an addon of ours it is the same whatever their sources say.
+        ours = any((root / module).exists() for root in roots for module in modules)
+        content = [*self._versions(), *(sources(roots) if ours else ())]
+        return self._made(kind, content, make)
 
     def foundation(self):
         """The name of the template with what is not ours."""

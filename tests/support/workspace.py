@@ -95,12 +95,14 @@ class Scope:
         return database
 
     def copy(self, database, label="copy"):
-        """A new database that is a copy of one nobody is connected to."""
+        """A copy of a database as it is, identity included, as a backup restored."""
+        templates = self.workspace.templates
         name = run_name(f"{label}_{self.workspace.number()}")
-        self._exits.callback(self.workspace.templates.forget, name)
-        database = self.workspace.templates.copy(database.name, name)
-        self._exits.callback(database.close)
-        return database
+        self._exits.callback(templates.forget, name)
+        database.close()
+        copy = templates.copy(database.name, name)
+        self._exits.callback(copy.close)
+        return copy
 
     def server(self, database, label="odoo", **settings):
         """A server of this database, to be started.
