@@ -271,7 +271,7 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
                failure_reason = NULL,
                queue_claim_token = %(token)s,
                queue_claimed_by = %(worker)s,
-               queue_claimed_at = now() AT TIME ZONE 'utc',
+               queue_claimed_at = date_trunc('second', now() AT TIME ZONE 'utc'),
                queue_next_attempt = NULL,
                message_id = %(message_id)s,
                mail_mail_id_int = %(mail_id)s,
@@ -331,7 +331,7 @@ def record(cr, trace_id, token, status, values):
                failure_reason = CASE WHEN mine.open THEN %(failure_reason)s
                                      ELSE failure_reason END,
                sent_datetime = CASE WHEN %(status)s = 'sent'
-                                    THEN now() AT TIME ZONE 'utc'
+                                    THEN date_trunc('second', now() AT TIME ZONE 'utc')
                                     ELSE sent_datetime END,
                queue_attempts = COALESCE(queue_attempts, 0) + %(attempt)s,
                queue_next_attempt = now() AT TIME ZONE 'utc'
@@ -450,7 +450,8 @@ def count_as_sent(cr, mailing_id):
         """
         UPDATE mailing_trace
            SET trace_status = 'sent', failure_type = NULL, failure_reason = NULL,
-               sent_datetime = COALESCE(queue_claimed_at, now() AT TIME ZONE 'utc'),
+               sent_datetime = COALESCE(
+                   queue_claimed_at, date_trunc('second', now() AT TIME ZONE 'utc')),
                write_date = now() AT TIME ZONE 'utc'
          WHERE mass_mailing_id = %s AND trace_status = 'error' AND queue_planned
            AND failure_type = 'queue_in_doubt'

@@ -73,6 +73,8 @@ class TestDeliver(QueueCase):
         self._run_jobs()
         self.assertEqual(self.first.trace_status, "sent")
         self.assertTrue(self.first.sent_datetime)
+        self.assertFalse(self.first.sent_datetime.microsecond, "Odoo's have none")
+        self.assertFalse(self.first.queue_claimed_at.microsecond)
         self.assertTrue(self.first.message_id)
         self.assertTrue(self.first.mail_mail_id_int)
         self.assertEqual(self.first.queue_attempts, 1)
