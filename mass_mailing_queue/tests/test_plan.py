@@ -70,6 +70,30 @@ class TestPlan(QueueCase):
         self._plan(mailing)
         self.assertEqual(self._traces(mailing)[0].trace_status, "outgoing")
 
+    def test_opt_out_with_a_second_address(self):
+        """It counts by the first address, and makes nobody a duplicate."""
+        contacts = self._contacts(
+            "out@example.com, in@example.com",
+            "in@example.com",
+            "black@example.com, other@example.com",
+            "first@example.com, out@example.com",
+        )
+        (contacts[0] + contacts[2]).subscription_ids.opt_out = True
+        self.env["mail.blacklist"]._add("black@example.com")
+        mailing = self._mailing()
+        self._plan(mailing)
+        self.assertEqual(
+            self._statuses(mailing),
+            [
+                ("out@example.com", "cancel", "mail_optout"),
+                ("in@example.com", "outgoing", False),
+                ("black@example.com", "cancel", "mail_bl"),
+                ("first@example.com", "outgoing", False),
+            ],
+        )
+        self._run_jobs()
+        self.assertEqual(mailing.sent, 2)
+
     def test_h6_duplicates_across_slices(self):
         """H6, H29: an address is mailed once, to its first record by id."""
         self._contacts(*[f"c{number}@example.com" for number in range(4)])

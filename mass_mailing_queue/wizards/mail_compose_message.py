@@ -57,6 +57,48 @@ class MailComposeMessage(models.TransientModel):
                     }
                 )
 
+    def _process_mail_values_state(self, mail_values_dict):
+        """Let who opted out with the first of several addresses go.
+
+        Upstream notes and looks up an opt-out by the first address, and then asks for
+        all of them to have opted out: with a second one nobody could leave. The claim
+        goes by the first, too: decided only there, somebody else could be left out as
+        the duplicate of a recipient who gets nothing.
+        """
+        leaving = self._queue_find_leaving(mail_values_dict)
+        if not leaving:
+            return super()._process_mail_values_state(mail_values_dict)
+        super()._process_mail_values_state(
+            {
+                res_id: values
+                for res_id, values in mail_values_dict.items()
+                if res_id not in leaving
+            }
+        )
+        blacklisted = self._get_blacklist_record_ids(
+            leaving, self._get_recipients_data(leaving)
+        )
+        for res_id, values in leaving.items():
+            why = "mail_bl" if res_id in blacklisted else "mail_optout"
+            values.update(state="cancel", failure_type=why)
+        return mail_values_dict
+
+    def _queue_find_leaving(self, mail_values_dict):
+        """Return the values of those who opted out with one of several addresses."""
+        if not self._queue_is_slice():
+            return {}
+        several = {
+            res_id: info["mail_to_normalized"][0]
+            for res_id, info in self._get_recipients_data(mail_values_dict).items()
+            if len(info["mail_to_normalized"]) > 1
+        }
+        optout = several and self._get_optout_emails(mail_values_dict)
+        return {
+            res_id: mail_values_dict[res_id]
+            for res_id, email in several.items()
+            if email in optout
+        }
+
     def _get_done_emails(self, mail_values_dict):
         """While composing, nobody is a duplicate: the planner has decided."""
         if "mass_mailing_queue_traces" in self.env.context:
