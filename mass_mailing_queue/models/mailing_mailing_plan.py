@@ -136,7 +136,9 @@ class MailingMailing(models.Model):
                 {
                     "composition_mode": "mass_mail",
                     "model": self.mailing_model_real,
-                    "body": self.body_html,
+                    # With the preview, as the composer has it: an expression there has
+                    # the body rendered by QWeb, which writes some links another way.
+                    "body": self._prepend_preview(self.body_html, self.preview),
                 }
             )._render_field("body", first, compute_lang=True)
 

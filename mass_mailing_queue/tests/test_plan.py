@@ -218,6 +218,19 @@ class TestPlan(QueueCase):
                 self.env["link.tracker"].search([("mass_mailing_id", "=", mailing.id)])
             )
 
+    def test_links_behind_a_preview_are_made_once(self):
+        """What is made before the jobs is what their emails link to."""
+        self._contacts("a@example.com")
+        mailing = self._mailing(
+            preview="Only for {{ object.name.upper() }}",
+            body_html='<div><a href="https://www.example.com/straße?ü=1">See</a></div>',
+        )
+        self._plan(mailing)
+        links = self.env["link.tracker"].search([("mass_mailing_id", "=", mailing.id)])
+        self.assertEqual(len(links), 1)
+        self._run_jobs()
+        self.assertEqual(mailing.link_trackers_count, 1)
+
     def test_large_audience_gets_larger_jobs(self):
         self._contacts(*[f"c{number}@example.com" for number in range(12)])
         self.env["ir.config_parameter"].set_param("mass_mailing_queue.job_size", "5")

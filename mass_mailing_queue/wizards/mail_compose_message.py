@@ -58,7 +58,7 @@ class MailComposeMessage(models.TransientModel):
                 )
 
     def _process_mail_values_state(self, mail_values_dict):
-        """Let who opted out with the first of several addresses go.
+        """Leave out who opted out with the first of several addresses.
 
         Upstream notes and looks up an opt-out by the first address, and then asks for
         all of them to have opted out: with a second one nobody could leave. The claim
