@@ -8,6 +8,10 @@ from odoo.exceptions import UserError
 OUTCOME = ("trace_status", "sent_datetime", "failure_type", "failure_reason")
 
 
+#: What became of a recipient, and why.
+OUTCOME = ("trace_status", "sent_datetime", "failure_type", "failure_reason")
+
+
 class MailingTrace(models.Model):
     """The state of one recipient.
 
@@ -81,6 +85,20 @@ class MailingTrace(models.Model):
             values = {
                 name: value for name, value in values.items() if name not in OUTCOME
             }
+        return super().write(values)
+
+    def write(self, values):
+        """Keep the outcome while the engine settles mails, see :meth:`set_sent`.
+
+        An addon that noted the attempt as an error would make a doubt a failure, which
+        *Retry* sends again.
+        """
+        if self.env.context.get("mass_mailing_queue_settling"):
+            values = {
+                name: value for name, value in values.items() if name not in OUTCOME
+            }
+            if not values:
+                return True
         return super().write(values)
 
     def _queue_forget_doubt(self):
