@@ -1,6 +1,7 @@
 """Runs upstream's tests in a database, with all of its addons loaded."""
 
 import os
+import re
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,11 @@ from .suites import OURS
 HELPERS = ROOT / "tests" / "addons"
 LATE_TESTS = "mass_mailing_queue_late_tests"
 SECONDS = 3600
+TO_THE_END = re.compile(r"odoo\.tests\.result: .* of \d+ tests when loading ")
+
+
+class RunFailure(AssertionError):
+    """Odoo did not come to the end of the tests: nothing can be said about them."""
 
 
 def run(scope, installs, suites, browser=False):
@@ -23,6 +29,7 @@ def run(scope, installs, suites, browser=False):
     :param browser: run those that need one, too; Debian's Odoo lacks some of what its
         web client loads, so that they fail there
     :return: `outcome.Outcome`
+    :raises RunFailure: Odoo ended before the tests did
     """
     workspace = scope.workspace
     database = scope.database(installs)
@@ -53,8 +60,10 @@ def run(scope, installs, suites, browser=False):
     subprocess.run(
         command, check=False, timeout=SECONDS, capture_output=True, env=environ
     )
-    with config.log.open(errors="replace") as lines:
-        return outcome.read(lines)
+    lines = config.log.read_text(errors="replace").splitlines()
+    if not any(map(TO_THE_END.search, lines)):
+        raise RunFailure(f"The tests ended early: see {config.log}")
+    return outcome.read(lines)
 
 
 def run_both(scope, family, browser=False):
