@@ -18,7 +18,7 @@ DEMO := $(VENV)/python -m tests.demo --recipients $(RECIPIENTS) --workers $(WORK
 	$(if $(JOB_SIZE),--job-size $(JOB_SIZE))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test chaos bench upstream run lint clean
+.PHONY: help environment demo test chaos hazards mutants bench upstream run lint clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,9 +34,16 @@ test: environment ## Run all suites, in PROCESSES at a time
 	@$(VENV)/python -m pytest tests -n $(PROCESSES) --dist loadfile \
 		--no-loadscope-reorder --durations 15
 
-chaos: environment ## Send RUNS campaigns under fire, from SEED on [UNDURABLE=1]
+chaos: environment ## Hazards, then send RUNS campaigns under fire, from SEED on [UNDURABLE=1]
+	@$(VENV)/python -m tests.chaos.native --once
 	@$(VENV)/python -m tests.chaos --runs $(RUNS) --seed $(SEED) \
 		--recipients $(CHAOS_RECIPIENTS) $(if $(UNDURABLE),--undurable)
+
+hazards: environment ## Show where Odoo fails without our addons: build/chaos/native.md
+	@$(VENV)/python -m tests.chaos.native
+
+mutants: environment ## Take guards out one by one, and see their tests fail
+	@$(VENV)/python -m tests.mutants
 
 bench: environment ## Measure [PARTS] and write build/bench.json
 	@$(VENV)/python -m tests.bench $(PARTS)

@@ -1,4 +1,4 @@
-"""Two workers at once, and workers that die at the worst moments."""
+"""Two workers at once, and workers and connections that die at the worst moments."""
 
 import time
 
@@ -107,3 +107,22 @@ def test_a_worker_killed_while_it_books_other_mail(scope):
         worker.go_on()
         assert worker.result() == 7
     assert database.value("SELECT count(*) FROM mailing_provider_tally") == 0
+
+
+def test_h8_connection_lost_before_the_answer(scope):
+    """H8, H11: whoever may have the email is listed, and not mailed again by itself."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 3)
+    sink.rules(Rule("end", action="accept-drop", times=1))
+    sending.send_all(shell, mailing_id)
+
+    def retry(env, step, mailing_id):
+        env["mailing.mailing"].browse(mailing_id).action_retry_failed()
+
+    shell.run(retry, mailing_id=mailing_id)
+    # What the clock would do in a few minutes.
+    database.execute("DELETE FROM mailing_queue_outage")
+    database.execute("UPDATE mailing_trace SET queue_next_attempt = NULL")
+    sending.send_all(shell, mailing_id)
+    verdict = compare(sink, database, mailing_id, recipients=3)
+    assert verdict.exactly_once and verdict.sent == 3, str(verdict)
+    assert len(verdict.in_doubt) == 1

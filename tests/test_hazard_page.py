@@ -1,5 +1,6 @@
 """Every hazard that the page lists is shown by tests, and no test names another."""
 
+from .chaos.native import NATIVE
 from .support.hazards import hazards, named
 
 
@@ -10,6 +11,11 @@ def test_hazards_are_numbered_without_a_gap():
         f"H{number}" for number in range(1, len(page) + 1)
     ]
     assert all(hazard.natively and hazard.here for hazard in page.values())
+
+
+def test_a_star_is_shown_natively():
+    """What the page says happens without our addons, `make hazards` shows."""
+    assert {code for code, hazard in hazards().items() if hazard.shown} == set(NATIVE)
 
 
 def test_the_page_and_the_tests_agree():

@@ -272,6 +272,28 @@ class TestControl(QueueCase):
         self._reconcile()
         self.assertEqual(job.state, "failed", "for a person to look at")
 
+    def test_nobody_is_planned_while_paused_or_cancelled(self):
+        """A fan-out that was enqueued before finds the mailing stopped."""
+        late = self._contacts("c@example.com")
+        self.mailing.write({"queue_cursor": 0, "queue_planned": False})
+        for stop in ("action_queue_pause", "action_queue_cancel"):
+            getattr(self.mailing, stop)()
+            self.mailing._job_plan()
+            self.env.invalidate_all()
+            self.assertNotIn(late.id, self._traces(self.mailing).mapped("res_id"))
+
+    def test_a_finish_that_comes_too_early_finishes_nothing(self):
+        """Somebody waits, or is not planned yet: the job ends and leaves it."""
+        self.mailing._job_finish()
+        self.assertEqual(self.mailing.state, "sending", "two wait")
+        (self.first + self.second).write({"trace_status": "sent"})
+        self.mailing.queue_planned = False
+        self.mailing._job_finish()
+        self.assertEqual(self.mailing.state, "sending", "others may follow")
+        self.mailing.queue_planned = True
+        self.mailing._job_finish()
+        self.assertEqual(self.mailing.state, "done")
+
     def test_failed_job_pauses_the_mailing(self):
         self.mailing._job_on_fail(exc_name="builtins.KeyError")
         self._perform(self._jobs("_job_pause"))

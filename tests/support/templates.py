@@ -20,6 +20,9 @@ from .process import Process
 FOUNDATION = ("mass_mailing", "queue_job")
 REQUIREMENTS = ROOT / "setup" / "environment" / "requirements.txt"
 INSTALL_SECONDS = 900
+#: Whose sources name a template: a changed copy of ours that installs the same data may
+#: use the original's.
+SOURCES = Path(os.environ.get("TEMPLATE_SOURCES", ROOT))
 IGNORED = {".pot", ".pyc"}
 IGNORED_FOLDERS = {"__pycache__", "readme", "tests"}
 
@@ -69,7 +72,7 @@ class Templates:
 
     def template(self, modules, extra_addons=()):
         """The name of the template with `modules`, which is installed when missing."""
-        roots = (*(Path(path) for path in extra_addons), ROOT)
+        roots = (*(Path(path) for path in extra_addons), SOURCES)
 
         def make(partial):
             self.copy(self.foundation(), partial).close()

@@ -1,0 +1,191 @@
+"""Mutants of the fan-out, the finalizer and what they read."""
+
+from . import mutant
+
+SQL = "sql.py"
+PLAN = "models/mailing_mailing_plan.py"
+MAILING = "models/mailing_mailing.py"
+TRACE = "models/mailing_trace.py"
+DELIVER = "models/mailing_mailing_deliver.py"
+WIZARD = "wizards/mail_compose_message.py"
+
+CHUNKS = "tests/test_chunks.py::"
+RACES = "tests/test_races.py::"
+HAZARDS = "tests/test_hazards.py::"
+SMALL_READS = (
+    "TestScale.test_h20_h21_planning_reads_its_own_slice_only",
+    "TestScale.test_h20_h21_composing_reads_its_own_chunk_only",
+)
+
+mutant(
+    "two_fan_outs",
+    "the lock that keeps a second fan-out away",
+    (
+        PLAN,
+        "        if not sql.try_lock(self.env.cr, sql.LOCK_PLAN, self.id):\n"
+        "            # Another",
+        "        if False:\n            # Another",
+    ),
+    tests=[RACES + "test_two_fan_outs_do_not_overlap"],
+)
+mutant(
+    "old_snapshot",
+    "the look at whether another fan-out planned since the snapshot",
+    (
+        PLAN,
+        "        if ledger.run(sql.plan_position, self.id) != self.queue_slices:\n"
+        "            # Another",
+        "        if False:\n            # Another",
+    ),
+    tests=[RACES + "test_a_fan_out_that_looked_before_another_planned"],
+)
+mutant(
+    "planned_while_paused",
+    "the fan-out's look at a pause",
+    (
+        PLAN,
+        "            and not (self.queue_paused or self.queue_cancelled)\n",
+        "",
+    ),
+    tests=["TestControl.test_nobody_is_planned_while_paused_or_cancelled"],
+)
+mutant(
+    "planned_before_its_time",
+    "the fan-out's look at the schedule",
+    (
+        PLAN,
+        "not self.schedule_date or self.schedule_date <= fields.Datetime.now()",
+        "True",
+    ),
+    tests=["TestPlan.test_scheduled_mailing_waits_for_its_time"],
+)
+mutant(
+    "second_sample",
+    "the sample of an A/B test that is kept",
+    (
+        PLAN,
+        "if not self._queue_is_sampled() or self.queue_sampled:",
+        "if not self._queue_is_sampled():",
+    ),
+    tests=[
+        "TestPlan.test_h7_ab_sample_is_drawn_once",
+        HAZARDS + "test_h7_a_resumed_ab_test_keeps_its_sample",
+    ],
+)
+mutant(
+    "versions_share",
+    "the other versions' samples when one is drawn",
+    (PLAN, "with_context(mass_mailing_queue_drawn=drawn)", "with_context()"),
+    tests=["TestPlan.test_versions_of_a_test_share_nobody"],
+)
+mutant(
+    "nobody_is_everybody",
+    "the difference between nobody and everybody",
+    (
+        MAILING,
+        "            if res_ids is None:\n",
+        "            if not res_ids:\n",
+    ),
+    tests=[
+        "TestPlan.test_h5_empty_list_sends_to_nobody",
+        HAZARDS + "test_h5_nobody_is_not_everybody",
+    ],
+)
+mutant(
+    "links_too_late",
+    "the links that are made before the jobs",
+    (
+        PLAN,
+        'write({"state": "sending"})\n        self._queue_prepare_links()',
+        'write({"state": "sending"})',
+    ),
+    tests=["TestPlan.test_links_are_made_before_the_jobs"],
+)
+mutant(
+    "links_each_time",
+    "the links that are looked up once a chunk",
+    ("models/link_tracker.py", "        if known is None or", "        if True or"),
+    tests=["TestDeliver.test_links_are_looked_up_once_a_chunk"],
+)
+mutant(
+    "all_opt_outs",
+    "the look-up of a slice's own opt-outs",
+    ("models/mailing_list.py", "        if emails is None:\n", "        if True:\n"),
+    tests=SMALL_READS,
+)
+mutant(
+    "whole_blacklist",
+    "the look-up of a slice's own blacklisted addresses",
+    (
+        WIZARD,
+        "        if not self._queue_is_slice():\n            return super()._get_bl",
+        "        if True:\n            return super()._get_bl",
+    ),
+    tests=SMALL_READS,
+)
+mutant(
+    "all_seen",
+    "the look-up of a slice's own addresses among those already reached",
+    (PLAN, "        if emails is None or any(", "        if True or any("),
+    tests=SMALL_READS[:1],
+)
+mutant(
+    "mailing_locked",
+    "the care for traces that others insert while the mailing is planned",
+    (
+        PLAN,
+        "        self.invalidate_recordset()\n        if not self._queue_may_plan():",
+        "        self.env.cr.execute(\n"
+        '            "SELECT 1 FROM mailing_mailing WHERE id = %s FOR UPDATE", '
+        "[self.id]\n        )\n"
+        "        self.invalidate_recordset()\n        if not self._queue_may_plan():",
+    ),
+    tests=[
+        CHUNKS
+        + "test_h25_a_trace_is_inserted_while_the_mailing_is_planned_and_finished"
+    ],
+)
+mutant(
+    "two_finalizers",
+    "the finalizer's lock",
+    (
+        PLAN,
+        "if not mailing or not sql.try_lock(self.env.cr, sql.LOCK_FINISH, self.id):",
+        "if not mailing:",
+    ),
+    tests=[RACES + "test_two_workers_that_finish_a_mailing_at_once"],
+)
+mutant(
+    "done_too_early",
+    "the finalizer's own look at who still waits",
+    (PLAN, "            or mailing._queue_has_open_traces()\n", ""),
+    tests=["TestControl.test_a_finish_that_comes_too_early_finishes_nothing"],
+)
+mutant(
+    "done_before_planned",
+    "the finalizer's look at whether everybody is planned",
+    (PLAN, "            or not (mailing.queue_planned or cancelled)\n", ""),
+    tests=["TestControl.test_a_finish_that_comes_too_early_finishes_nothing"],
+)
+mutant(
+    "no_open_index",
+    "the index of who still waits",
+    (
+        TRACE,
+        "(mass_mailing_id, trace_status) WHERE trace_status IN ('outgoing', 'process')",
+        "(id) WHERE false",
+    ),
+    tests=["TestScale.test_h22_every_look_up_has_an_index"],
+    installs=True,
+)
+mutant(
+    "second_plan",
+    "the unique index that forbids a second plan of a recipient",
+    (
+        TRACE,
+        "_queue_plan_uniq = models.UniqueIndex(",
+        "_queue_plan_uniq = models.Index(",
+    ),
+    tests=["TestPlan.test_no_second_plan_of_a_recipient"],
+    installs=True,
+)

@@ -1,0 +1,221 @@
+"""Mutants of delivery: who sends, what a reply means, when a worker stops."""
+
+from . import mutant
+
+DELIVER = "models/mailing_mailing_deliver.py"
+MAIL = "models/mail_mail.py"
+SMTP = "smtp.py"
+REPLIES = "replies.py"
+
+CHUNKS = "tests/test_chunks.py::"
+HAZARDS = "tests/test_hazards.py::"
+NATIVE_SENDERS = (
+    "TestDeliver.test_h28_native_senders_leave_our_mails_alone",
+    HAZARDS + "test_h28_native_senders_leave_composed_mails_alone",
+)
+
+mutant(
+    "native_sends_ours",
+    "the mails that Send Now and the mail queue leave alone",
+    (
+        MAIL,
+        "        return super(MailMail, native).send(",
+        "        return super().send(",
+    ),
+    (
+        MAIL,
+        "        return super(MailMail, native)._send(",
+        "        return super()._send(",
+    ),
+    tests=NATIVE_SENDERS,
+)
+mutant(
+    "native_retries_ours",
+    "the mails that Retry leaves alone",
+    (
+        MAIL,
+        "        return super(MailMail, native).action_retry(",
+        "        return super().action_retry(",
+    ),
+    tests=NATIVE_SENDERS[:1],
+)
+mutant(
+    "native_queue_full",
+    "the place in the mail queue that our mails do not take",
+    (MAIL, '+ [("queue_managed", "=", False)]', ""),
+    tests=["TestDeliver.test_our_mails_take_no_place_in_the_mail_queue"],
+)
+mutant(
+    "composing_sends",
+    "composing that never sends",
+    (
+        "wizards/mail_compose_message.py",
+        "            self.force_send = False\n            return\n",
+        "            self.force_send = True\n            return\n",
+    ),
+    (MAIL, "super(MailMail, native).send(", "super().send("),
+    (MAIL, "super(MailMail, native)._send(", "super()._send("),
+    tests=[
+        "TestDeliver.test_h4_composing_never_sends",
+        HAZARDS + "test_h4_small_batches_send_nothing_while_composing",
+    ],
+)
+mutant(
+    "opened_overwritten",
+    "the statuses that settling leaves alone",
+    (
+        "models/mailing_trace.py",
+        '        if self.env.context.get("mass_mailing_queue_settling"):\n'
+        "            return self\n"
+        "        return super().set_sent(",
+        "        return super().set_sent(",
+    ),
+    tests=[HAZARDS + "test_h2_bounce_during_delivery_is_kept_and_nobody_mailed_twice"],
+)
+mutant(
+    "copy_sends",
+    "the look at whether the database is a copy, before a job sends",
+    (
+        DELIVER,
+        "        if reason := ledger.run(sql.guard_check):\n",
+        "        if reason := None:\n",
+    ),
+    tests=["TestDeliver.test_copy_of_a_database_does_not_send"],
+)
+mutant(
+    "neutralized_sends",
+    "the pause in a neutralized copy",
+    ("data/neutralize.sql", "SET queue_paused = true,", "SET queue_paused = false,"),
+    tests=["TestHooks.test_neutralized_copy_sends_nothing"],
+)
+mutant(
+    "text_not_read",
+    "the text of a reply, which says what its code does not",
+    (REPLIES, "        _by_text(code, text, command)\n        or ", "        "),
+    tests=["TestReplies.test_providers", "TestReplies.test_ambiguous"],
+)
+mutant(
+    "retried_for_ever",
+    "the number of attempts that a recipient has",
+    (DELIVER, "            if attempts >= MAX_ATTEMPTS:\n", "            if False:\n"),
+    tests=["TestDeliver.test_temporary_refusal_is_tried_again_and_then_fails"],
+)
+mutant(
+    "outage_fails",
+    "the outage that costs no recipient an attempt",
+    (
+        SMTP,
+        "return Reply(Verdict.UNREACHABLE, text=str(error) or type(error).__name__)",
+        "return Reply(Verdict.REJECTED, text=str(error))",
+    ),
+    tests=["TestDeliver.test_h9_outage_costs_no_recipient"],
+)
+mutant(
+    "outage_not_known",
+    "the outage that other jobs know of",
+    (
+        DELIVER,
+        "        if wait := ledger.run(sql.outage_wait, server_id or 0):\n",
+        "        if wait := None:\n",
+    ),
+    tests=["TestDeliver.test_nothing_is_composed_during_an_outage"],
+)
+mutant(
+    "nobody_suspected",
+    "the suspicion against a message that breaks its connection",
+    (
+        DELIVER,
+        "        return replace(reply, verdict=Verdict.DEFERRED)\n",
+        "        return reply\n",
+    ),
+    tests=["TestDeliver.test_a_message_that_breaks_the_connection_is_suspected"],
+)
+mutant(
+    "session_not_probed",
+    "the probe of a session that has rested",
+    (SMTP, "        if session and not session.is_alive():\n", "        if False:\n"),
+    tests=["tests/test_sessions.py::test_a_session_that_the_server_closed"],
+)
+mutant(
+    "session_not_kept",
+    "the session that a process keeps for its next job",
+    (SMTP, "            if session.linger:\n", "            if False:\n"),
+    tests=["tests/test_sessions.py::test_one_session_serves_many_jobs"],
+)
+mutant(
+    "job_without_end",
+    "the time after which a job starts no message",
+    (
+        DELIVER,
+        "            if composing > begun + seconds:\n",
+        "            if False:\n",
+    ),
+    (
+        DELIVER,
+        "                if time.monotonic() > route.until:\n",
+        "                if False:\n",
+    ),
+    tests=["TestDeliver.test_no_message_starts_after_the_jobs_time"],
+)
+mutant(
+    "content_fails_all",
+    "the pause when the content is at fault",
+    (
+        DELIVER,
+        "            if len(failures) == len(trace_ids):\n",
+        "            if False:\n",
+    ),
+    tests=["TestDeliver.test_content_that_fails_for_all_pauses"],
+)
+mutant(
+    "old_snapshot_settles",
+    "the fresh snapshot under which mails are settled",
+    (
+        DELIVER,
+        "                SESSIONS.put(route.session_key, session)\n"
+        "            commit(self.env)\n",
+        "                SESSIONS.put(route.session_key, session)\n",
+    ),
+    tests=[CHUNKS + "test_h26_settling_collides_with_no_record"],
+)
+mutant(
+    "commit_an_email",
+    "the commits that are per chunk",
+    (
+        DELIVER,
+        "        session.last_used = time.monotonic()\n        if reply.verdict",
+        "        session.last_used = time.monotonic()\n        commit(self.env)\n"
+        "        if reply.verdict",
+    ),
+    tests=[
+        CHUNKS + "test_h19_no_transaction_outlives_its_chunk",
+        CHUNKS + "test_h27_commits_are_per_chunk_and_not_per_email",
+    ],
+)
+mutant(
+    "settled_one_by_one",
+    "the mails that are deleted together",
+    (
+        DELIVER,
+        "            sent._postprocess_sent_message(\n"
+        "                success_pids=[],\n"
+        "                success_emails=[to for mail in sent for to in "
+        "addresses[mail.id]],\n"
+        "            )\n",
+        "            for mail in sent:\n"
+        "                mail._postprocess_sent_message(\n"
+        "                    success_pids=[], success_emails=addresses[mail.id]\n"
+        "                )\n",
+    ),
+    tests=["TestScale.test_h23_settling_takes_as_many_statements_for_any_chunk"],
+)
+mutant(
+    "held_not_kept",
+    "the recipients of a job that a person cancelled",
+    (
+        "models/queue_job.py",
+        ".queue_held = state != PENDING\n",
+        ".queue_held = False\n",
+    ),
+    tests=["TestQueueJob.test_cancelled_job_holds_its_recipients"],
+)

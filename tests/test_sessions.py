@@ -1,0 +1,42 @@
+"""SMTP sessions outlive a job: reused while they live, and probed after a rest."""
+
+from . import sending
+
+
+def send_each(env, step, mailing_id, rested):
+    """Send to one recipient after the other, as jobs of one process do.
+
+    :param rested: wait for the test after the first one, and rest for so long (seconds)
+    """
+    from odoo.addons.mass_mailing_queue.models.mailing_mailing_deliver import SESSIONS
+
+    sent = 0
+    for trace in env["mailing.mailing"].browse(mailing_id).mailing_trace_ids:
+        sent += trace._send()
+        if rested and sent == 1:
+            step("resting")
+            # What the clock would do.
+            for session in SESSIONS._idle.values():
+                session.last_used -= rested
+    return sent
+
+
+def test_one_session_serves_many_jobs(scope):
+    """A process connects and logs in once."""
+    _database, sink, shell, mailing_id = sending.prepare(scope, 3)
+    assert shell.run(send_each, mailing_id=mailing_id, rested=0) == 3
+    assert (sink.connections, sink.logins) == (1, 1)
+
+
+def test_a_session_that_the_server_closed(scope):
+    """While it rested: that costs a connection, and no recipient an attempt."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 3)
+    with shell.start(send_each, mailing_id=mailing_id, rested=5) as run:
+        run.wait_for("resting")
+        sink.stop()
+        sink.start()
+        run.go_on()
+        assert run.result() == 3
+    assert database.query("SELECT DISTINCT queue_attempts FROM mailing_trace") == [(1,)]
+    assert not database.query("SELECT id FROM mailing_queue_outage")
+    assert sink.connections == 2
