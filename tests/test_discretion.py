@@ -118,7 +118,16 @@ def break_account(run):
     mailing = run.launch()
     run.wait_for_pause(mailing)
     # In a reply about all that names one: also shown to more people.
-    run.sink.rules(Rule("rcpt", reply=f"550 5.7.1 Contact5@example.com: {PAUSED}"))
+    run.sink.rules(
+        *(
+            Rule(
+                "rcpt",
+                rf"contact{number}@",
+                reply=f"550 5.7.1 Contact{number}@example.com: {PAUSED}",
+            )
+            for number in range(RECIPIENTS)
+        )
+    )
     run.set_server(smtp_pass=PASSWORD)
     run.rpc.press("mailing.mailing", "action_queue_resume", [mailing])
     run.rpc.press("mailing.provider", "action_resume", [run.account])

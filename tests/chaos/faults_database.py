@@ -103,6 +103,8 @@ def disk_full(world):
     PostgreSQL reports an internal error (XX000) and not 53100.
     """
     world.note("PostgreSQL's disk is full")
+    # An internal error is none that anybody knows how to wait for.
+    world.jobs_may_fail = True
     postgres = world.database.postgres
     with outage(world, "disk full"):
         # New connections are the server's children, and inherit its limit.

@@ -138,6 +138,7 @@ def _clean_up(world):
     """
 
     def left():
+        world.operate()
         world.age_mails()
         return world.query(
             "SELECT (SELECT count(*) FROM mail_mail WHERE queue_managed "

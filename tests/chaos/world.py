@@ -63,6 +63,7 @@ class World:
         self.outages = []
         self.events = []
         self.inflight_kills = 0
+        self.jobs_may_fail = False
         self.begun = time.time()
         self._rules = []
         self._sessions = {}
@@ -200,6 +201,8 @@ class World:
 
     def operate(self):
         """Resume what has paused by itself: its reason is repaired by then."""
+        if self.jobs_may_fail:
+            self.requeue_failed()
         state, paused = self.state()
         if state == "sending" and paused:
             self.press("action_queue_resume")
@@ -211,6 +214,12 @@ class World:
             )
             for (provider,) in rows:
                 self.press("action_resume", "mailing.provider", [provider])
+
+    def requeue_failed(self):
+        """Requeue the jobs that failed, as whoever has repaired the disk does."""
+        rows = self.query("SELECT id FROM queue_job WHERE state = 'failed'")
+        if rows:
+            self.press("requeue", "queue.job", [job for (job,) in rows])
 
     def hurry(self):
         """Let waits of minutes be over: what is due later is due now.
