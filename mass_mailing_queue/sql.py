@@ -726,13 +726,11 @@ def requeue_lost_jobs(cr, errors):
 
 
 #: A job that runs holds the lock of its row in ``queue_job_lock``.
-_NOBODY_RUNS_IT = """
-           AND (EXISTS (SELECT 1 FROM queue_job_lock
+_NOBODY_RUNS_IT = """AND (EXISTS (SELECT 1 FROM queue_job_lock
                          WHERE queue_job_id = queue_job.id
                            FOR NO KEY UPDATE SKIP LOCKED)
                 OR NOT EXISTS (SELECT 1 FROM queue_job_lock
-                                WHERE queue_job_id = queue_job.id))
-"""
+                                WHERE queue_job_id = queue_job.id))"""
 
 
 def date_back_dead_jobs(cr):
@@ -742,12 +740,12 @@ def date_back_dead_jobs(cr):
     let alone in the future.
     """
     cr.execute(
-        """
+        f"""
         UPDATE queue_job SET date_enqueued = now() AT TIME ZONE 'utc'
          WHERE mailing_id IS NOT NULL AND state IN ('enqueued', 'started')
            AND date_enqueued > now() AT TIME ZONE 'utc' + interval '10 seconds'
+           {_NOBODY_RUNS_IT}
         """
-        + _NOBODY_RUNS_IT
     )
 
 
@@ -783,12 +781,12 @@ def requeue_dead_jobs(cr):
     queue_job's runner does this where there is one.
     """
     cr.execute(
-        """
+        f"""
         UPDATE queue_job SET state = 'pending'
          WHERE mailing_id IS NOT NULL AND state IN ('enqueued', 'started')
            AND date_enqueued < now() AT TIME ZONE 'utc' - interval '10 seconds'
+           {_NOBODY_RUNS_IT}
         """
-        + _NOBODY_RUNS_IT
     )
 
 

@@ -388,7 +388,7 @@ class MailingMailing(models.Model):
         is a recipient.
         """
         user = self.env.user
-        return self.with_context(
+        return self.with_context(  # pylint: disable=context-overridden
             {
                 "lang": user.lang,
                 "tz": user.tz,
@@ -411,11 +411,11 @@ class MailingMailing(models.Model):
         """
         self.ensure_one()
         user = self.user_id or self.write_uid or self.env.user
-        return (
-            self.with_user(SUPERUSER_ID)
-            .with_context({"lang": user.lang, "tz": user.tz})
-            .with_company(user.company_id)
+        mailing = self.with_user(SUPERUSER_ID)
+        mailing = mailing.with_context(  # pylint: disable=context-overridden
+            {"lang": user.lang, "tz": user.tz}
         )
+        return mailing.with_company(user.company_id)
 
     def _queue_delayable(
         self, description, priority=10, identity_key=None, channel=None

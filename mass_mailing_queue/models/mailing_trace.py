@@ -74,18 +74,21 @@ class MailingTrace(models.Model):
     # Opens, replies and bounces are found by it, and upstream has no index.
     _queue_message_idx = models.Index("(message_id) WHERE message_id IS NOT NULL")
 
-    def write(self, values):
-        """Keep the outcome while the engine settles mails: it has recorded it.
+    def set_sent(self, domain=None):
+        """Do nothing while the engine settles mails: it has recorded the outcome.
 
-        Upstream's hook after sending would overwrite an open or a bounce that came in
-        meanwhile, and that of an addon which noted the attempt as an error would turn a
-        doubt into a failure, which *Retry* sends again.
+        Upstream's hook after sending would overwrite an open or a bounce that came
+        in meanwhile.
         """
         if self.env.context.get("mass_mailing_queue_settling"):
-            values = {
-                name: value for name, value in values.items() if name not in OUTCOME
-            }
-        return super().write(values)
+            return self
+        return super().set_sent(domain=domain)
+
+    def set_failed(self, domain=None, failure_type=False):
+        """Do nothing while the engine settles mails, see :meth:`set_sent`."""
+        if self.env.context.get("mass_mailing_queue_settling"):
+            return self
+        return super().set_failed(domain=domain, failure_type=failure_type)
 
     def write(self, values):
         """Keep the outcome while the engine settles mails, see :meth:`set_sent`.

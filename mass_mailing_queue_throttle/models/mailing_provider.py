@@ -453,6 +453,7 @@ class MailingProvider(models.Model):
     def action_view_mailings(self):
         """Open the mailings under way that leave through this account."""
         self.ensure_one()
+        self.check_access("read")
         action = self.env["ir.actions.actions"]._for_xml_id(
             "mass_mailing.mailing_mailing_action_mail"
         )

@@ -98,9 +98,9 @@ def _write_rows(database, over):
 def disk_full(world):
     """PostgreSQL cannot make its tables any larger.
 
-    The files' size is limited rather than the disk, so that nothing else on this machine
-    suffers: the system refuses to extend a table with EFBIG and not with ENOSPC, and
-    PostgreSQL reports an internal error (XX000) and not 53100.
+    The files' size is limited rather than the disk, so that nothing else on this
+    machine suffers: the system refuses to extend a table with EFBIG and not with
+    ENOSPC, and PostgreSQL reports an internal error (XX000) and not 53100.
     """
     world.note("PostgreSQL's disk is full")
     # An internal error is none that anybody knows how to wait for.
