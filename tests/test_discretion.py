@@ -72,8 +72,15 @@ class Run:
     def hurry(self):
         """What the clock would do within the hour."""
         self.database.execute("DELETE FROM mailing_queue_outage")
-        self.database.execute("UPDATE mailing_trace SET queue_next_attempt = NULL")
-        self.database.execute("UPDATE queue_job SET eta = NULL WHERE state = 'pending'")
+        # Only those that wait: whoever composes for the others would never come through.
+        later = "> now() AT TIME ZONE 'utc'"
+        self.database.execute(
+            "UPDATE mailing_trace SET queue_next_attempt = NULL "
+            f"WHERE queue_next_attempt {later}"
+        )
+        self.database.execute(
+            f"UPDATE queue_job SET eta = NULL WHERE state = 'pending' AND eta {later}"
+        )
 
     def finish(self, mailing):
         def done():

@@ -138,7 +138,7 @@ def contents(database):
 
 
 def is_empty(result):
-    """Whether a result tells nothing: no record, or an action about the caller's own."""
+    """Whether a result tells nothing: no record, or an action on the caller's own."""
     if isinstance(result, dict) and result.get("type") == "ir.actions.act_window":
         return "'id'" not in str(result["domain"])
     return result in (None, True, False, [])
