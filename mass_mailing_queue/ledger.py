@@ -5,6 +5,7 @@
 from contextlib import contextmanager
 
 import psycopg2
+from psycopg2 import errors
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
 from odoo.modules import module
@@ -19,6 +20,14 @@ LOST_CONNECTION = (
     "psycopg2.OperationalError",
     "psycopg2.errors.AdminShutdown",
     "psycopg2.errors.CrashShutdown",
+)
+
+#: What PostgreSQL raises for its own trouble, whatever it was asked: a lost connection,
+#: a conflict, no memory, a full disk (which may be an internal error, too).
+SERVER_ERRORS = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    errors.InternalError_,
 )
 
 #: How long a statement waits for a row that somebody else holds (milliseconds).
@@ -119,6 +128,16 @@ def retry_lost_connection():
         raise RetryableJobError(
             f"PostgreSQL: {error}", seconds=5, ignore_retry=True
         ) from error
+
+
+def in_foreign_test():
+    """Return whether one of Odoo's tests runs that knows nothing of this addon.
+
+    A test whose class says ``queue_mailings = True`` does; a context would not reach
+    scheduled actions and requests.
+    """
+    test = module.current_test
+    return bool(test) and not getattr(test, "queue_mailings", False)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class Run:
     def hurry(self):
         """What the clock would do within the hour."""
         self.database.execute("DELETE FROM mailing_queue_outage")
-        # Only those that wait: whoever composes for the others would never come through.
+        # Only those that wait: who composes for the others would never come through.
         later = "> now() AT TIME ZONE 'utc'"
         self.database.execute(
             "UPDATE mailing_trace SET queue_next_attempt = NULL "

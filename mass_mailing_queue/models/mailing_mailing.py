@@ -3,13 +3,12 @@
 
 from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.exceptions import UserError
-from odoo.modules import module
 
 from odoo.addons.queue_job.utils import must_run_without_delay
 
 from .. import smtp, sql
 from ..discretion import conceal, describe, discreet
-from ..ledger import Ledger
+from ..ledger import Ledger, in_foreign_test
 
 # What a recipient reads. A change of one of these between two recipients means that
 # they get different emails.
@@ -117,12 +116,10 @@ class MailingMailing(models.Model):
     def _queue_is_enabled(self):
         """Return whether the switch in the settings is on.
 
-        Other addons' tests expect an email to be there when they have pressed Send, so
-        it is off for them. A test whose class says ``queue_mailings = True`` has the
-        queue; a context would not reach scheduled actions and requests.
+        It is off in other addons' tests, which expect an email to be there when they
+        have pressed Send.
         """
-        test = module.current_test
-        if test and not getattr(test, "queue_mailings", False):
+        if in_foreign_test():
             return False
         value = (
             self.env["ir.config_parameter"]
@@ -141,7 +138,9 @@ class MailingMailing(models.Model):
         """
         enabled = self._queue_is_enabled()
         for mailing in self.filtered(lambda mailing: mailing.mailing_type == "mail"):
-            managed = enabled or mailing._queue_has_open_traces()
+            managed = enabled or (
+                mailing.queue_managed and mailing._queue_has_open_traces()
+            )
             if mailing.queue_managed != managed:
                 mailing.sudo().queue_managed = managed
         return self.filtered(

@@ -21,7 +21,13 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from .. import slicing, smtp, sql
 from ..discretion import conceal, conceal_words, describe, discreet, login_words
 from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
-from ..ledger import Ledger, commit, retry_lost_connection, transaction
+from ..ledger import (
+    SERVER_ERRORS,
+    Ledger,
+    commit,
+    retry_lost_connection,
+    transaction,
+)
 from ..replies import Reply, Verdict
 
 _logger = logging.getLogger(__name__)
@@ -260,12 +266,12 @@ class MailingMailing(models.Model):
         """Compose in a transaction of its own.
 
         :return: list of :class:`Route`, dict of the first trace's id → exception
-        :raises psycopg2.OperationalError: if it may work next time
+        :raises psycopg2.Error: if PostgreSQL is in trouble, and not the content
         """
         try:
             with transaction(self.env):
                 return self._queue_compose_chunk(trace_ids), {}
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        except SERVER_ERRORS:
             raise
         except Exception as error:
             _logger.warning(
@@ -420,6 +426,9 @@ class MailingMailing(models.Model):
         messages = failure = None
         try:
             messages = self._queue_build(route, parcel)
+        except psycopg2.Error:
+            # Not the recipient's fault, and nothing is claimed yet.
+            raise
         except Exception as error:
             # Recorded under a claim like any other outcome.
             failure = self._queue_read_failure(error, session, "build")
@@ -542,6 +551,9 @@ class MailingMailing(models.Model):
         """Return what a failed attempt means."""
         if session.awaiting_reply:
             return Reply(Verdict.IN_DOUBT, text=str(error))
+        if isinstance(error, psycopg2.Error):
+            # Odoo could not read what it needed to send: no byte has left.
+            return Reply(Verdict.DEFERRED, text=f"PostgreSQL: {error}")
         reply = smtp.read_failure(error, command)
         if reply is None:
             # Not the server: an address, a header or a character that cannot be sent.

@@ -8,10 +8,6 @@ from odoo.exceptions import UserError
 OUTCOME = ("trace_status", "sent_datetime", "failure_type", "failure_reason")
 
 
-#: What became of a recipient, and why.
-OUTCOME = ("trace_status", "sent_datetime", "failure_type", "failure_reason")
-
-
 class MailingTrace(models.Model):
     """The state of one recipient.
 

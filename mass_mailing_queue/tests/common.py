@@ -1,21 +1,37 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+import smtplib
 from unittest.mock import patch
 
 from odoo.tests import TransactionCase, new_test_user
 
-from odoo.addons.base.models.ir_mail_server import IrMail_Server
+from odoo.addons.base.models.ir_mail_server import (
+    IrMail_Server,
+    MailDeliveryException,
+)
+from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.job import Job
 
 from ..models import mailing_mailing_deliver
 from ..smtp import SessionPool
 
 
+def wrapped(error):
+    """Return what ``send_email`` raises for an SMTP error."""
+    failure = MailDeliveryException("Mail Delivery Failed")
+    failure.__context__ = error
+    return failure
+
+
+def refused(address, code, text):
+    return wrapped(smtplib.SMTPRecipientsRefused({address: (code, text)}))
+
+
 class QueueCase(TransactionCase):
     """A mailing to a list of contacts; jobs are run here, in the order they wait."""
 
-    #: See ``mailing.mailing._queue_is_enabled``.
+    #: See ``ledger.in_foreign_test``.
     queue_mailings = True
 
     @classmethod
@@ -103,6 +119,21 @@ class QueueCase(TransactionCase):
         self.env.flush_all()
         self.env.invalidate_all()
         return result
+
+    def _postponed(self, job):
+        """Run a job that must postpone itself, keep what it wrote, return why.
+
+        ``assertRaises`` would roll back what the ledger has committed in real life.
+        """
+        try:
+            self._perform(job)
+        except RetryableJobError as postponed:
+            self.env.flush_all()
+            self.env.invalidate_all()
+            self.assertTrue(postponed.ignore_retry, "no attempt of the job is spent")
+            self.assertGreater(postponed.seconds, 0)
+            return postponed
+        return self.fail("The job was not postponed")
 
     def _run_jobs(self, limit=10_000):
         """Run waiting jobs until none is left."""

@@ -8,25 +8,12 @@ import psycopg2
 
 from odoo.tests import tagged
 
-from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from odoo.addons.link_tracker.models.link_tracker import LinkTracker
 from odoo.addons.mail.models.mail_mail import MailMail
-from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import slicing, sql
 from ..models import mailing_mailing_deliver
-from .common import QueueCase
-
-
-def wrapped(error):
-    """Return what ``send_email`` raises for an SMTP error."""
-    failure = MailDeliveryException("Mail Delivery Failed")
-    failure.__context__ = error
-    return failure
-
-
-def refused(address, code, text):
-    return wrapped(smtplib.SMTPRecipientsRefused({address: (code, text)}))
+from .common import QueueCase, refused, wrapped
 
 
 @tagged("-at_install", "post_install")
@@ -40,21 +27,6 @@ class TestDeliver(QueueCase):
         self.mailing.action_launch()
         self._perform(self._jobs("_job_plan"))
         self.first, self.second = self._traces(self.mailing)
-
-    def _postponed(self, job):
-        """Run a job that must postpone itself, keep what it wrote, return why.
-
-        ``assertRaises`` would roll back what the ledger has committed in real life.
-        """
-        try:
-            self._perform(job)
-        except RetryableJobError as postponed:
-            self.env.flush_all()
-            self.env.invalidate_all()
-            self.assertTrue(postponed.ignore_retry, "no attempt of the job is spent")
-            self.assertGreater(postponed.seconds, 0)
-            return postponed
-        return self.fail("The job was not postponed")
 
     def test_mailing_is_done_when_the_last_recipient_is(self):
         """H13: done means sent, and the KPI mail is asked for once."""
@@ -288,6 +260,25 @@ class TestDeliver(QueueCase):
         with patch.object(type(self.mailing), "_queue_compose_chunk", composing):
             self._perform(job)
         self.assertEqual(self.first.trace_status, "error")
+        self.assertEqual(self.sent, ["b@example.com"])
+
+    def test_a_full_disk_fails_nobody(self):
+        """The trouble of a server is no fault of the recipient it had it with."""
+        job = self._job_for_both()
+        full = psycopg2.errors.InternalError_("could not extend file")
+        with (
+            patch.object(type(self.mailing), "_queue_compose_chunk", side_effect=full),
+            self.assertRaises(psycopg2.errors.InternalError_),
+        ):
+            self._perform(job)
+        self.assertEqual(self.first.trace_status, "outgoing")
+
+    def test_what_cannot_be_read_to_send_is_tried_again(self):
+        """Odoo reads its database while it sends; the recipient is not refused."""
+        self.replies["a@example.com"] = psycopg2.OperationalError("server closed")
+        self._postponed(self._job_for_both())
+        self.assertEqual(self.first.trace_status, "outgoing")
+        self.assertEqual(self.first.queue_attempts, 1)
         self.assertEqual(self.sent, ["b@example.com"])
 
     def test_a_lost_connection_postpones(self):

@@ -5,7 +5,7 @@ import logging
 
 from odoo import api, fields, models, tools
 
-from odoo.addons.mass_mailing_queue.ledger import Ledger
+from odoo.addons.mass_mailing_queue.ledger import Ledger, in_foreign_test
 
 from .. import presets, sql
 
@@ -175,7 +175,8 @@ class IrMailServer(models.Model):
         result = super().send_email(
             message, mail_server_id=mail_server_id, smtp_server=smtp_server, **kwargs
         )
-        if not self.env.context.get("mass_mailing_queue_permitted"):
+        permitted = self.env.context.get("mass_mailing_queue_permitted")
+        if not (permitted or in_foreign_test()):
             try:
                 server_id = self._queue_server_id(
                     message, mail_server_id, smtp_server, kwargs.get("smtp_session")

@@ -9,8 +9,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from odoo.addons.mass_mailing_queue.tests.test_deliver import refused, wrapped
-from odoo.addons.queue_job.exception import RetryableJobError
+from odoo.addons.mass_mailing_queue.tests.common import refused, wrapped
 
 from .. import limiter, sql
 from .common import ProviderCase
@@ -28,17 +27,6 @@ class TestLimiter(ProviderCase):
         self._perform(self._jobs("_job_plan"))
         self.traces = self._traces(self.mailing)
         self.jobs = self._jobs("_job_send")
-
-    def _postponed(self, job):
-        """Run a job that must postpone itself, keep what it wrote, return why."""
-        try:
-            self._perform(job)
-        except RetryableJobError as postponed:
-            self.env.flush_all()
-            self.env.invalidate_all()
-            self.assertTrue(postponed.ignore_retry, "no attempt of the job is spent")
-            return postponed
-        return self.fail("The job was not postponed")
 
     def _live(self):
         return self._run_sql(sql.live, self.provider.id)
