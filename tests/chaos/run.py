@@ -149,7 +149,11 @@ def _clean_up(world):
     try:
         wait_until(lambda: left() == (0, 0), 60, "nothing is left", interval=1)
     except WaitFailure as failure:
-        raise WaitFailure(f"{failure}: (mails, jobs) {left()}") from None
+        jobs = world.query(
+            "SELECT state, method_name, retry, eta, worker_pid, exc_name, exc_message "
+            "FROM queue_job WHERE state NOT IN ('done', 'cancelled')"
+        )
+        raise WaitFailure(f"{failure}: (mails, jobs) {left()} {jobs}") from None
 
 
 def add_history(env, step, mailing_id, sent):
