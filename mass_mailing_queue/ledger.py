@@ -16,22 +16,30 @@ from odoo.addons.queue_job.exception import RetryableJobError
 #: What a job has failed with when its own connection was lost: queue_job, which undoes
 #: its work on that connection, cannot find out that it was to be run again.
 LOST_CONNECTION = (
+    "psycopg2.DatabaseError",
     "psycopg2.InterfaceError",
     "psycopg2.OperationalError",
     "psycopg2.errors.AdminShutdown",
     "psycopg2.errors.CrashShutdown",
 )
 
-#: What PostgreSQL raises for its own trouble, whatever it was asked: a lost connection,
-#: a conflict, no memory, a full disk (which may be an internal error, too).
-SERVER_ERRORS = (
-    psycopg2.OperationalError,
-    psycopg2.InterfaceError,
-    errors.InternalError_,
-)
-
 #: How long a statement waits for a row that somebody else holds (milliseconds).
 LOCK_TIMEOUT = 5_000
+
+
+def is_server_trouble(error):
+    """Return whether PostgreSQL is in trouble, whatever it was asked.
+
+    A lost connection, a conflict, no memory, a full disk (which may be an internal
+    error, too). psycopg2 raises its ``DatabaseError`` itself, and takes the connection
+    for open, when the server has crashed since the last statement.
+
+    :param psycopg2.Error error: what a statement raised
+    """
+    return type(error) is psycopg2.DatabaseError or isinstance(
+        error,
+        psycopg2.OperationalError | psycopg2.InterfaceError | errors.InternalError_,
+    )
 
 
 class Ledger:
@@ -78,9 +86,10 @@ class Ledger:
             return result
         try:
             return statement(self._cursor(), *args, **kwargs)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            if self._cr is not None and self._cr.connection.closed:
-                self.close()
+        except psycopg2.Error as error:
+            if self._cr is not None and error.pgcode is None:
+                # Not the server's answer: closed for good, or the pool lends it again.
+                self._cr.connection.close()
             raise
 
     def run_as_one(self, function, *args, **kwargs):
@@ -122,8 +131,12 @@ def retry_lost_connection():
     """
     try:
         yield
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        if error.pgcode in PG_CONCURRENCY_ERRORS_TO_RETRY:
+    except psycopg2.Error as error:
+        if (
+            not is_server_trouble(error)
+            or isinstance(error, errors.InternalError_)
+            or error.pgcode in PG_CONCURRENCY_ERRORS_TO_RETRY
+        ):
             raise
         raise RetryableJobError(
             f"PostgreSQL: {error}", seconds=5, ignore_retry=True

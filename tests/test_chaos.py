@@ -37,3 +37,40 @@ def test_under_fire(campaigns, results, number):
     results.append(result)
     assert not result.problems, "\n".join([*result.events, result.logs])
     assert result.sent and not (result.duplicates or result.lost)
+
+
+def statements_around_a_crash(env, step):
+    """What becomes of a second connection when PostgreSQL crashes; runs inside Odoo."""
+    import psycopg2
+
+    from odoo.addons.mass_mailing_queue.ledger import Ledger, is_server_trouble
+
+    def number(cr):
+        cr.execute("SELECT 1")
+        return cr.fetchone()[0]
+
+    with Ledger(env) as ledger:
+        found = [ledger.run(number)]
+        step("used")
+        for _attempt in range(2):
+            try:
+                found.append(ledger.run(number))
+            except psycopg2.Error as error:
+                found.append(is_server_trouble(error))
+    return found
+
+
+def test_a_second_connection_outlives_a_crash(campaigns):
+    """The statement that meets the crash fails, and the next one has a new connection.
+
+    psycopg2 takes a connection for open whose server has crashed since it was used.
+    """
+    with campaigns.workspace.scope() as scope:
+        database = scope.database(plan.QUEUE)
+        shell = scope.shell(database)
+        with shell.start(statements_around_a_crash) as process:
+            process.wait_for("used")
+            database.close()
+            database.postgres.restart(immediate=True)
+            process.go_on()
+            assert process.result() == [1, True, 1]

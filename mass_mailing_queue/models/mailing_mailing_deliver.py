@@ -22,9 +22,9 @@ from .. import slicing, smtp, sql
 from ..discretion import conceal, conceal_words, describe, discreet, login_words
 from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
 from ..ledger import (
-    SERVER_ERRORS,
     Ledger,
     commit,
+    is_server_trouble,
     retry_lost_connection,
     transaction,
 )
@@ -271,9 +271,9 @@ class MailingMailing(models.Model):
         try:
             with transaction(self.env):
                 return self._queue_compose_chunk(trace_ids), {}
-        except SERVER_ERRORS:
-            raise
         except Exception as error:
+            if is_server_trouble(error):
+                raise
             _logger.warning(
                 "Mailing %s: %s recipients from %s on cannot be composed (%s)",
                 self.id,
@@ -574,7 +574,9 @@ class MailingMailing(models.Model):
                 if not ledger.run(sql.record, parcel.trace_id, token, status, values):
                     _logger.warning("Trace %s: no longer claimed", parcel.trace_id)
                 return
-            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            except psycopg2.Error as error:
+                if not is_server_trouble(error):
+                    raise
                 _logger.warning(
                     "Trace %s: outcome not recorded yet (%s)",
                     parcel.trace_id,

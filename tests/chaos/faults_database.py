@@ -84,7 +84,7 @@ def _write_rows(database, over):
         "UPDATE mail_message SET write_date = now() AT TIME ZONE 'utc' WHERE id IN "
         "(SELECT mail_message_id FROM mail_mail WHERE queue_managed LIMIT 20)",
     )
-    with contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
+    with contextlib.suppress(psycopg2.Error):
         with contextlib.closing(database.connect()) as connection:
             connection.autocommit = True
             while not over.wait(0.05):

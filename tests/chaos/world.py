@@ -96,7 +96,7 @@ class World:
         while True:
             try:
                 return self.database.query(statement, params)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            except psycopg2.Error:
                 self.database.close()
                 if time.monotonic() > deadline:
                     raise
