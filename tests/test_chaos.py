@@ -46,7 +46,7 @@ def statements_around_a_crash(env, step):
     from odoo.addons.mass_mailing_queue.ledger import Ledger, is_server_trouble
 
     def number(cr):
-        cr.execute("SELECT 1")
+        cr.execute("SELECT 7")
         return cr.fetchone()[0]
 
     with Ledger(env) as ledger:
@@ -73,4 +73,4 @@ def test_a_second_connection_outlives_a_crash(campaigns):
             database.close()
             database.postgres.restart(immediate=True)
             process.go_on()
-            assert process.result() == [1, True, 1]
+            assert process.result() == [7, True, 7]
