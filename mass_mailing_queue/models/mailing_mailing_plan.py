@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 import logging
+import re
 import time
 
 from odoo import fields, models
@@ -373,13 +374,16 @@ class MailingMailing(models.Model):
         return slicing.job_size(self.queue_recipients, self._queue_job_size_setting())
 
     def _queue_job_size_setting(self):
-        """Return the size that the settings fix, 0 for automatic."""
+        """Return the size that the settings fix, 0 for automatic.
+
+        A parameter may hold any text: what is no size is automatic.
+        """
         value = (
             self.env["ir.config_parameter"]
             .sudo()
             .get_param("mass_mailing_queue.job_size", "0")
         )
-        return int(value) if value.isdecimal() else 0
+        return int(value) if re.fullmatch(r"\d{1,9}", value) else 0
 
     def _queue_describe_job(self, trace_ids):
         if len(trace_ids) == 1:

@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
 
 class ResConfigSettings(models.TransientModel):
@@ -18,6 +19,13 @@ class ResConfigSettings(models.TransientModel):
         config_parameter="mass_mailing_queue.job_size",
         help="0: one recipient a job up to 1,000 recipients, beyond that 100 to 500.",
     )
+
+    @api.constrains("mass_mailing_queue_job_size")
+    def _check_mass_mailing_queue_job_size(self):
+        if any(settings.mass_mailing_queue_job_size < 0 for settings in self):
+            raise ValidationError(
+                self.env._("A job carries 1 recipient or more; 0 is automatic.")
+            )
 
     @api.model
     def get_values(self):

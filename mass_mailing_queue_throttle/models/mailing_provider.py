@@ -28,6 +28,9 @@ LIVE_FIELDS = {
 #: More senders at a time than any provider documents; also what fits a slot's lock key.
 MAX_CAPACITY = 999
 
+#: How long a server has to wait for the next command (RFC 5321, 4.5.3.2.7; seconds).
+MAX_LINGER = 300
+
 
 class MailingProvider(models.Model):
     """An account at a mail provider: how fast campaigns may use it.
@@ -269,9 +272,16 @@ class MailingProvider(models.Model):
                 raise ValidationError(
                     self.env._("The burst is between 0 and 60 seconds of the rate.")
                 )
-            if provider.messages_per_connection < 0 or provider.linger < 0:
+            # Written so that NaN, which compares as neither, is refused, too.
+            if provider.messages_per_connection < 0 or not (
+                0 <= provider.linger <= MAX_LINGER
+            ):
                 raise ValidationError(
-                    self.env._("A number of messages or seconds is 0 or more.")
+                    self.env._(
+                        "A number of messages is 0 or more; an idle connection is kept "
+                        "for 0 to %s seconds.",
+                        MAX_LINGER,
+                    )
                 )
 
     @api.model_create_multi

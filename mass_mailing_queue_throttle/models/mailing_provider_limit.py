@@ -136,11 +136,12 @@ class MailingProviderLimit(models.Model):
     def _check_amount(self, vals):
         """Refuse what is no amount, before the database has to hold it."""
         amount = vals.get("amount", 1)
+        is_number = isinstance(amount, int | float)
         # Also false for NaN, which compares as neither.
-        if not 0 < amount <= MAX_AMOUNT:
+        if not is_number or not 0 < round(amount, 3) <= MAX_AMOUNT:
             raise ValidationError(
                 self.env._(
-                    "%(amount)s is not a limit: give a number above 0 and at most "
+                    "%(amount)s is not a limit: give a number from 0.001 to "
                     "%(maximum)s. To send nothing, pause the account.",
                     amount=amount,
                     maximum=f"{MAX_AMOUNT:,}",
@@ -245,7 +246,7 @@ class MailingProviderLimit(models.Model):
 
     @api.model
     def _clean_domain(self, domain):
-        return (domain or "").strip().lstrip("@").lower() or False
+        return str(domain or "").strip().lstrip("@").lower() or False
 
     @api.model
     def _cron_advance_ramps(self):
