@@ -12,17 +12,16 @@ import json
 import logging
 import socket
 import sys
-import threading
 import traceback
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+
+from .support.api import serving
 
 PACKAGE = Path(__file__).parents[1] / "mass_mailing_queue_throttle" / "quotas"
 KEY = "AKIAIOSFODNN7EXAMPLE"
@@ -72,71 +71,10 @@ quotas = _load()
 QuotaError = quotas.QuotaError
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.reply(f"GET {self.path}")
-
-    def do_POST(self):
-        form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.reply(f"POST {parse_qs(form)['Action'][0]}")
-
-    def reply(self, request):
-        self.server.requests.append((request, dict(self.headers)))
-        reply = self.server.replies.get(request, (404, b""))
-        if callable(reply):
-            reply(self)
-            return
-        status, body, *headers = reply
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_args):
-        pass
-
-
-class Api(ThreadingHTTPServer):
-    """Answers each request with what `replies` has for it: (status, body, *headers)."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.replies, self.requests = {}, []
-        self.over = threading.Event()
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def asked(self):
-        return [request for request, _headers in self.requests]
-
-    def hang(self, _handler):
-        self.over.wait(60)
-
-    def drip(self, handler):
-        """One byte now and then, each sooner than any timeout, without an end."""
-        handler.send_response(200)
-        handler.end_headers()
-        try:
-            while not self.over.wait(0.02):
-                handler.wfile.write(b" ")
-                handler.wfile.flush()
-        except OSError:
-            handler.close_connection = True
-
-
 @pytest.fixture
 def api():
-    with Api() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with serving() as server:
         yield server
-        server.over.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
