@@ -160,6 +160,34 @@ def test_who_may_not_send_can_do_nothing(served, login):
     assert contents(served.database) ^ before == set()
 
 
+def test_the_runners_route_starts_what_is_due_and_no_more(served):
+    """It asks for no login: who reaches it and guesses a job's id can hurry it."""
+    route = f"{served.server.url}/queue_job/runjob"
+
+    def start(uuid):
+        requests.get(
+            route, {"db": served.database.name, "job_uuid": uuid}, timeout=60
+        ).raise_for_status()
+
+    uuids = served.database.column(
+        "SELECT uuid FROM queue_job WHERE method_name = '_job_send' ORDER BY id"
+    )
+    before = contents(served.database)
+    for uuid in (*uuids, "1; DROP TABLE queue_job", "0" * 36):
+        start(uuid)
+    assert contents(served.database) ^ before == set()
+    # One that the runner has just chosen: it sees that its mailing is paused.
+    served.database.execute(
+        "UPDATE queue_job SET state = 'enqueued' WHERE uuid = %s", (uuids[0],)
+    )
+    start(uuids[0])
+    start(uuids[0])
+    result = "SELECT state, result FROM queue_job WHERE uuid = %s"
+    ((state, said),) = served.database.query(result, (uuids[0],))
+    assert state == "done" and "paused" in said
+    assert not served.sink.messages()
+
+
 def test_a_marketer_gets_words_and_mails_nobody_twice(served):
     """Whatever they call; then they send it after all, and it ends well."""
     rpc = served.server.rpc("marketer", "marketer")

@@ -11,6 +11,10 @@ from .. import presets, sql
 
 _logger = logging.getLogger(__name__)
 
+#: What the context has for mail with a permit. An object of this process: whoever
+#: calls over RPC chooses the context, and could otherwise send what nobody counts.
+PERMITTED = object()
+
 
 class IrMailServer(models.Model):
     _inherit = "ir.mail_server"
@@ -175,8 +179,8 @@ class IrMailServer(models.Model):
         result = super().send_email(
             message, mail_server_id=mail_server_id, smtp_server=smtp_server, **kwargs
         )
-        permitted = self.env.context.get("mass_mailing_queue_permitted")
-        if not (permitted or in_foreign_test()):
+        permit = self.env.context.get("mass_mailing_queue_permitted")
+        if permit is not PERMITTED and not in_foreign_test():
             try:
                 server_id = self._queue_server_id(
                     message, mail_server_id, smtp_server, kwargs.get("smtp_session")

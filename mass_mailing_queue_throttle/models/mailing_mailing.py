@@ -9,6 +9,7 @@ from odoo.addons.mass_mailing_queue.replies import Verdict
 
 from .. import sql
 from ..limiter import Limiter
+from .ir_mail_server import PERMITTED
 
 #: A job under a limit carries what its worker may send in this time (seconds). Below
 #: the time after which a job starts no message, so that it seldom has to be
@@ -130,7 +131,7 @@ class MailingMailing(models.Model):
     def _queue_mail_server_model(self, route, email):
         """Tell :meth:`ir.mail_server.send_email` that this one has a permit."""
         server = super()._queue_mail_server_model(route, email)
-        return server.with_context(mass_mailing_queue_permitted=True)
+        return server.with_context(mass_mailing_queue_permitted=PERMITTED)
 
     def _queue_heed(self, ledger, route, reply):
         """Send slower, rest or stop when the account's replies say so."""

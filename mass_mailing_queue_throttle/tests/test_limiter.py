@@ -248,9 +248,9 @@ class TestLimiter(ProviderCase):
         self.limit.unlink()
         self.assertEqual(self.mailing._queue_job_size(), 100)
 
-    def _send_order(self):
+    def _send_order(self, **context):
         """Send what no campaign sent, as any code of Odoo does."""
-        servers = self.env["ir.mail_server"]
+        servers = self.env["ir.mail_server"].with_context(**context)
         message = servers._build_email__(
             email_from="Shop <shop@example.org>",
             email_to=["Ann <a@example.com>"],
@@ -266,6 +266,12 @@ class TestLimiter(ProviderCase):
         self.assertEqual(tally.provider_id, self.provider)
         self.assertEqual(tally.domain, "example.org")
         self.assertEqual((tally.messages, tally.recipients), (1, 2))
+
+    def test_who_chooses_the_context_cannot_have_mail_not_counted(self):
+        for value in (True, "True", {}, [1]):
+            self._send_order(mass_mailing_queue_permitted=value)
+        tally = self.env["mailing.provider.tally"].search([])
+        self.assertEqual(sum(tally.mapped("messages")), 4)
 
     def test_mail_leaves_even_if_it_cannot_be_counted(self):
         self.patch(sql, "tally", lambda *_args: 1 / 0)
