@@ -476,6 +476,14 @@ def test_ses_that_cannot_be_reached(closed_port):
     assert "cannot be reached" in refuse("ses", closed_port)
 
 
+def test_ses_is_not_followed_elsewhere(api):
+    """Neither to this machine nor away, where the request would show the key's name."""
+    moved = (302, b"", ("Location", f"{api.address}/taken"))
+    api.replies = {ACCOUNT: moved, QUOTA: moved, ENABLED: moved, STATISTICS: moved}
+    refuse("ses", api.address)
+    assert api.asked() and not any("taken" in request for request in api.asked())
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
