@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .config import Config, addons_path
 from .environment import ROOT
+from .process import free_port
 from .workspace import Workspace
 
 SECONDS = 500
@@ -54,11 +55,18 @@ def run(scope, database, tags, options=()):
         addons_path=addons_path(workspace.environment),
         data_dir=workspace.data_dir,
         log=place / "odoo.log",
+        # Odoo serves while it tests, `--no-http` or not.
+        port=free_port(),
+        gevent_port=free_port(),
     )
     path = config.write(place / "odoo.conf")
     command = [workspace.environment.odoo, "-c", path, "--no-http", "--stop-after-init"]
     command += [*options, "--test-tags", ",".join(tags)]
-    subprocess.run(command, check=False, timeout=SECONDS, capture_output=True)
+    output = place / "output"
+    with output.open("w") as stream:
+        subprocess.run(
+            command, check=False, timeout=SECONDS, stdout=stream, stderr=stream
+        )
     log = (place / "odoo.log").read_text()
     failures = {}
     for test, traceback in FAILURE.findall(log):
