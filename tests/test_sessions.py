@@ -10,15 +10,14 @@ def send_each(env, step, mailing_id, rested):
     """
     from odoo.addons.mass_mailing_queue.models.mailing_mailing_deliver import SESSIONS
 
-    sent = 0
-    for trace in env["mailing.mailing"].browse(mailing_id).mailing_trace_ids:
-        sent += trace._send()
-        if rested and sent == 1:
-            step("resting")
-            # What the clock would do.
-            for session in SESSIONS._idle.values():
-                session.last_used -= rested
-    return sent
+    first, *others = env["mailing.mailing"].browse(mailing_id).mailing_trace_ids
+    sent = first._send()
+    if rested:
+        step("resting")
+        # What the clock would do.
+        for session in SESSIONS._idle.values():
+            session.last_used -= rested
+    return sent + sum(trace._send() for trace in others)
 
 
 def test_one_session_serves_many_jobs(scope):

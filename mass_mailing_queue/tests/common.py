@@ -62,6 +62,11 @@ class QueueCase(TransactionCase):
             )
         )
 
+    def _let_native_send(self):
+        """Undo what keeps Odoo's own senders from sending in a test."""
+        for method, value in (("_disable_send", False), ("_connect__", None)):
+            self.startPatcher(patch.object(IrMail_Server, method, return_value=value))
+
     def _send_email(self, server, message, **_kwargs):
         address = str(message["To"]).rpartition("<")[2].rstrip(">")
         failure = self.replies.get(address)

@@ -65,14 +65,12 @@ def execute(mutant, original):
 
 
 def reason(text):
-    """The line of a traceback that says what failed."""
-    lines = [line.strip() for line in text.splitlines()]
-    errors = [
-        line for line in lines if line.startswith("E ") or "Error" in line.split(":")[0]
-    ]
-    found = next(iter(errors), lines[-1] if lines else "")
+    """The line of a traceback that says what failed, as pytest or Python prints it."""
+    _before, _traceback, last = text.rpartition("Traceback (most recent call last):")
+    lines = [line for line in text.splitlines() if line.startswith("E ")]
+    lines += [line for line in last.splitlines() if line[:1].strip()]
     # A bar would end the cell of the page's table.
-    return found.removeprefix("E ").strip()[:120].replace("|", "¦")
+    return lines[0].removeprefix("E ").strip()[:120].replace("|", "¦") if lines else ""
 
 
 def say(mutant, verdict, seconds):

@@ -65,9 +65,10 @@ mutant(
     "the statuses that settling leaves alone",
     (
         "models/mailing_trace.py",
-        'if self.env.context.get("mass_mailing_queue_settling"):\n',
-        "if False:\n",
+        "            return self\n        return super().set_sent(",
+        "            pass\n        return super().set_sent(",
     ),
+    ("models/mailing_trace.py", "if name not in OUTCOME", "if name"),
     tests=[HAZARDS + "test_h2_bounce_during_delivery_is_kept_and_nobody_mailed_twice"],
 )
 mutant(
