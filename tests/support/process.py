@@ -170,11 +170,16 @@ class Process:
 
     def tail(self, lines=TAIL_LINES):
         """The end of its log."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
+        return tail(self.log, lines)
 
     def failure(self, what):
         return ProcessFailure(f"{self.name} {what}; {self.log} ends:\n{self.tail()}")
+
+
+def tail(log, lines=TAIL_LINES):
+    """The end of a log, which may be missing."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return "\n".join(text.splitlines()[-lines:])
 
 
 def alive(pid):

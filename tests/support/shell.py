@@ -2,7 +2,8 @@
 
 A test in one process cannot prove what two do to each other: a function run from here
 has its own registry, its own connections and its own death. Its process is forked, as
-Odoo's workers are, from one that has loaded Odoo: that takes seconds, a fork does not.
+Odoo's workers are, from one that has loaded all this: that takes seconds, a fork does
+not.
 
     def claim(env, step, trace_id):
         env["mailing.trace"].browse(trace_id).trace_status = "process"
@@ -10,7 +11,7 @@ Odoo's workers are, from one that has loaded Odoo: that takes seconds, a fork do
         step("claimed")             # waits here until the test says go on
         return env.cr.dbname
 
-    shell = OdooShell(environment, database, folder, data_dir)
+    shell = OdooShell(loader, environment, database, folder, data_dir)
     with shell.start(claim, trace_id=7) as run:
         run.wait_for("claimed")
         run.go_on()
@@ -34,7 +35,7 @@ import psutil
 
 from .config import Config, addons_path
 from .environment import ROOT
-from .process import Process, WaitFailure
+from .process import Process, ProcessFailure, WaitFailure, tail
 
 RESULT_SECONDS = 120
 KILL_SECONDS = 10
@@ -52,19 +53,86 @@ class ShellError(Exception):
         self.message = message
 
 
+class Loader:
+    """A process that has loaded Odoo and addons, to fork those of databases from.
+
+    :param python: interpreter that has Odoo
+    :param log: what it says before there is a database whose log that belongs to
+    """
+
+    def __init__(self, python, log):
+        self.python = python
+        self.log = log
+        self._process = self._control = None
+
+    def fork(self, config, connection):
+        """Fork a process that is at the other end of `connection`.
+
+        :param config: file that names its database
+        """
+        if not self._process:
+            self._start(config)
+        if not _fork(self._control, str(config), connection):
+            raise self._process.failure("does not fork")
+
+    def close(self):
+        """End it and all that descend from it."""
+        if self._process:
+            self._control.close()
+            self._process.kill()
+            self._process = None
+
+    def _start(self, config):
+        self._control, theirs = _control()
+        with theirs:
+            command = [self.python, "-m", "tests.support.shell_child", config]
+            self._process = Process(
+                "the shells' loader",
+                [*command, theirs.fileno()],
+                log=self.log,
+                cwd=ROOT,
+                pass_fds=[theirs.fileno()],
+            )
+
+
+def _control():
+    """Both ends of a socket with which processes are asked to fork."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(RESULT_SECONDS)
+    return ours, theirs
+
+
+def _fork(control, message, connection):
+    """Have the process behind `control` fork one that is behind `connection`.
+
+    :return: the process id, None when there is no answer
+    """
+    try:
+        socket.send_fds(control, [message.encode()], [connection.fileno()])
+        return int(control.recv(16) or 0) or None
+    except (TimeoutError, ConnectionError):
+        return None
+
+
 class OdooShell:
     """Runs functions against one database.
 
+    :param loader: `Loader` of the same addons
     :param settings: further arguments of `config.Config`
     """
 
     def __init__(
-        self, environment, database, folder, data_dir, extra_addons=(), **settings
+        self,
+        loader,
+        environment,
+        database,
+        folder,
+        data_dir,
+        extra_addons=(),
+        **settings,
     ):
-        self.environment = environment
         self.folder = Path(folder)
         self.log = self.folder / "shell.log"
-        self.database = database
         self.config = Config(
             database=database.name,
             postgres=database.postgres.parameters,
@@ -73,7 +141,8 @@ class OdooShell:
             log=self.log,
             **settings,
         )
-        self._process = self._control = None
+        self._loader = loader
+        self._control = None
 
     def run(self, function, seconds=RESULT_SECONDS, **arguments):
         """Run `function` to its end and return its result."""
@@ -86,44 +155,25 @@ class OdooShell:
 
     def fork(self, connection):
         """Fork a process that is at the other end of `connection`, return its id."""
-        if not self._process:
-            self._load()
-        socket.send_fds(self._control, [b"f"], [connection.fileno()])
-        try:
-            pid = self._control.recv(16)
-        except TimeoutError:
-            raise self.failure(f"is not ready after {RESULT_SECONDS} s") from None
+        if not self._control:
+            config = self.config.write(self.folder / "shell.conf")
+            self._control, theirs = _control()
+            with theirs:
+                self._loader.fork(config, theirs)
+        pid = _fork(self._control, "run", connection)
         if not pid:
-            raise self.failure("ended without a word")
-        return int(pid)
+            raise self.failure("does not fork")
+        return pid
 
     def failure(self, what):
-        return self._process.failure(what)
+        text = f"the shell {what}; {self.log} ends:\n{tail(self.log)}"
+        return ProcessFailure(text)
 
     def close(self):
-        """End all its processes; the next function starts them anew."""
-        if self._process:
+        """Let its process end; the next function starts a new one."""
+        if self._control:
             self._control.close()
-            self._process.kill()
-            self._process = None
-
-    def _load(self):
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.settimeout(RESULT_SECONDS)
-        with theirs:
-            self._process = Process(
-                "the shell",
-                [
-                    self.environment.python,
-                    "-m",
-                    "tests.support.shell_child",
-                    self.config.write(self.folder / "shell.conf"),
-                    theirs.fileno(),
-                ],
-                log=self.log,
-                cwd=ROOT,
-                pass_fds=[theirs.fileno()],
-            )
+            self._control = None
 
 
 class Run:

@@ -1,4 +1,8 @@
-"""The other side of `shell`: has Odoo loaded, and forks a process per function."""
+"""The other side of `shell`: processes that fork others.
+
+The first one loads Odoo and the addons and forks one per database, which loads that
+one's registry and forks one per function.
+"""
 
 import json
 import os
@@ -14,41 +18,57 @@ from odoo.modules.registry import Registry
 
 
 def main(config, descriptor):
-    """Serve until the other side hangs up."""
+    """Load what databases like that of `config` need, and fork until hung up on."""
+    # Each database has a log of its own, which is set up once in a process.
+    odoo.tools.config.parse_config(["-c", config], setup_logging=False)
+    _load()
+    Registry.delete_all()
+    serve(socket.socket(fileno=descriptor), serve_database)
+
+
+def serve_database(config, control):
     odoo.tools.config.parse_config(["-c", config], setup_logging=True)
-    (database,) = odoo.tools.config["db_name"]
-    registry = Registry(database)
-    # As a process that starts now has none; the flags of it would be signalled.
-    registry.clear_all_caches()
-    registry.reset_changes()
+    _load()
+    serve(control, run)
+
+
+def _load():
+    Registry(_database())
     # As Odoo's own server does before it forks.
     sql_db.close_all()
+
+
+def _database():
+    (name,) = odoo.tools.config["db_name"]
+    return name
+
+
+def serve(control, work):
+    """Fork a process for every request until the other side hangs up.
+
+    :param work: what it does, given the request's text and the socket that it brought
+    """
     # Nobody here waits for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    control = socket.socket(fileno=descriptor)
     while True:
-        message, received, _flags, _address = socket.recv_fds(control, 1, 1)
+        message, received, _flags, _address = socket.recv_fds(control, 4096, 1)
         if not message:
             return
-        (theirs,) = received
         pid = os.fork()
         if not pid:
             control.close()
-            _be_a_new_process()
-            _run(database, socket.socket(fileno=theirs))
-            # Not further up: this process has nothing else to do.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # As Odoo's workers: no two may draw the same numbers.
+            random.seed()
+            work(message.decode(), socket.socket(fileno=received[0]))
+            # Not back to where it was forked.
             os._exit(0)
-        os.close(theirs)
+        os.close(received[0])
         control.send(str(pid).encode())
 
 
-def _be_a_new_process():
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    # As Odoo's workers: no two may draw the same numbers.
-    random.seed()
-
-
-def _run(database, connection):
+def run(_message, connection):
+    """Run one function, as the other side tells, and tell it the result."""
     reading = connection.makefile("r")
 
     def hear():
@@ -66,7 +86,7 @@ def _run(database, connection):
     exec(compile(request["source"], request["function"], "exec"), namespace)
     function = namespace[request["function"]]
     try:
-        with Registry(database).check_signaling().cursor() as cr:
+        with Registry(_database()).check_signaling().cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             result = function(env, step, **request["arguments"])
             env.flush_all()

@@ -12,7 +12,7 @@ from .environment import Environment
 from .odoo import OdooServer
 from .postgres import Postgres, run_name
 from .process import alive
-from .shell import OdooShell
+from .shell import Loader, OdooShell
 from .sink import Sink
 from .templates import Templates
 
@@ -36,6 +36,7 @@ class Workspace:
         self.run = self.folder / "runs" / f"{stamp}-{os.getpid()}"
         self.postgres = Postgres(self.folder / "postgres", **postgres)
         self.data_dir = self.templates = None
+        self._loaders = {}
         self._numbers = itertools.count(1)
 
     def start(self):
@@ -51,7 +52,16 @@ class Workspace:
         return self
 
     def stop(self):
+        for loader in self._loaders.values():
+            loader.close()
         self.postgres.stop()
+
+    def loader(self, extra_addons):
+        """A process that has loaded Odoo with these addons, see `shell.Loader`."""
+        if extra_addons not in self._loaders:
+            log = self.run / f"{self.number():03d}-loader" / "loader.log"
+            self._loaders[extra_addons] = Loader(self.environment.python, log)
+        return self._loaders[extra_addons]
 
     def scope(self):
         """A scope whose end is the end of all that was made in it."""
@@ -116,7 +126,7 @@ class Scope:
             self.workspace.data_dir,
             **settings,
         )
-        self._exits.callback(server.stop)
+        self._exits.callback(server.close)
         return server
 
     def balancer(self, workers):
@@ -128,13 +138,15 @@ class Scope:
         self._exits.callback(balancer.stop)
         return balancer
 
-    def shell(self, database, label="shell", **settings):
+    def shell(self, database, label="shell", extra_addons=(), **settings):
         """Runs functions in Odoo processes against this database."""
         shell = OdooShell(
+            self.workspace.loader(tuple(extra_addons)),
             self.workspace.environment,
             database,
             self.place(label),
             self.workspace.data_dir,
+            extra_addons,
             **settings,
         )
         self._exits.callback(shell.close)
