@@ -22,8 +22,7 @@ def configure(config):
         # Ctrl-C reaches all processes, and the first one asks them to end, too: what
         # comes second must not interrupt the taking down.
         signal.signal(signal.SIGINT, _end_once)
-        # Whoever has ended waits within pytest-xdist to be sent away.
-        config.add_cleanup(lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+        config.pluginmanager.register(_Other())
     else:
         config.pluginmanager.register(_First())
 
@@ -57,3 +56,14 @@ class _First:
             ends = channel.RemoteError, channel.TimeoutError, EOFError
             with contextlib.suppress(*ends):
                 channel.waitclose(STOP_SECONDS)
+
+
+class _Other:
+    """A process that runs tests for the first one."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self):
+        # All is taken down. pytest-xdist interrupts who needs long for the rest, such
+        # as for importing what there is nothing to report about.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -37,10 +37,14 @@ def test_that_ends():
     note("stopped")
 """
 CONFTEST = """
+import time
 from tests.support import parallel
 
 def pytest_configure(config):
     parallel.configure(config)
+
+def pytest_terminal_summary(config):
+    time.sleep(6 if hasattr(config, "workerinput") else 0)
 """
 
 
@@ -66,25 +70,35 @@ def pids(folder, what):
     return sorted(int(path.name.split("-")[1]) for path in folder.glob(f"{what}-*"))
 
 
+@pytest.fixture
+def suite(tmp_path):
+    """Starts a suite of two files in two processes."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+
+    def start(first, second):
+        (tmp_path / "__init__.py").touch()
+        (tmp_path / "conftest.py").write_text(CONFTEST)
+        (tmp_path / "test_first.py").write_text(first)
+        (tmp_path / "test_second.py").write_text(second)
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest", tmp_path, "-n", "2", "--dist", "loadfile"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return start
+
+
 @pytest.mark.parametrize(
     ("second", "tell", "code"),
     [(SUITE, asked, 143), (ENDED, asked_late, 143), (SUITE, ctrl_c, 2)],
     ids=["asked", "one-has-ended", "ctrl-c"],
 )
-def test_all_processes_stop_what_they_started(tmp_path, second, tell, code):
-    (tmp_path / "__init__.py").touch()
-    (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "test_first.py").write_text(SUITE)
-    (tmp_path / "test_second.py").write_text(second)
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    with subprocess.Popen(
-        [sys.executable, "-m", "pytest", tmp_path, "-n", "2", "--dist", "loadfile"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as running:
+def test_all_processes_stop_what_they_started(suite, tmp_path, second, tell, code):
+    with suite(SUITE, second) as running:
         wait_until(lambda: len(pids(tmp_path, "started")) == 2, 60, "two tests")
         started = pids(tmp_path, "started")
         tell(running.pid, started)
@@ -93,3 +107,10 @@ def test_all_processes_stop_what_they_started(tmp_path, second, tell, code):
     assert not any(map(alive, started))
     assert running.returncode == code, output
     assert "Traceback" not in output, output
+
+
+def test_who_ends_slowly_is_not_interrupted(suite):
+    with suite("def test_it(): pass", "def test_it(): pass") as running:
+        output, _errors = running.communicate(timeout=60)
+    assert running.returncode == 0, output
+    assert "terminated" not in output, output
