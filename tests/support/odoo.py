@@ -101,6 +101,11 @@ class OdooServer:
         self._process.kill()
         self._process = None
 
+    def close(self):
+        """End it, if it still runs, when nobody cares any more what is under way."""
+        if self._process:
+            self.kill()
+
     def restart(self):
         self.stop()
         return self.start()
