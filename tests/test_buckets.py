@@ -343,7 +343,8 @@ def test_a_counter_that_many_race_for_is_exact(account):
 
 def test_turns_that_many_race_for_are_all_different(account):
     """No turn is given twice and none is lost: they follow each other evenly."""
-    account.reset([(500, "second", "message", "account")], burst=0)
+    # Far fewer a second than any machine gives: otherwise its own rate would count.
+    account.reset([(100, "second", "message", "account")], burst=0)
     account.cr.execute("SET search_path = public")
     begun = sql.now(account.cr)
 
@@ -358,8 +359,8 @@ def test_turns_that_many_race_for_are_all_different(account):
     last = account.cr.fetchone()[0]
     account.cr.execute("SET search_path = clock, pg_catalog, public")
     assert all(granted)
-    assert last - begun >= len(granted) / 500 - 0.01, "a turn was given twice"
-    assert last - begun <= len(granted) / 500 + 1, "turns were lost"
+    assert last - begun >= len(granted) / 100 - 0.01, "a turn was given twice"
+    assert last - begun <= len(granted) / 100 + 1, "turns were lost"
 
 
 def test_other_mail_is_charged_when_it_left(account):
