@@ -36,6 +36,9 @@ class Bench:
         self.rpc = self.server.rpc()
         if job_size:
             self.rpc.set_parameter("mass_mailing_queue.job_size", str(job_size))
+        self.reconciler = self.rpc.reference(
+            "mass_mailing_queue.ir_cron_queue_reconcile"
+        )
         self.account = None
         if self.modules == MODULES:
             (self.account,) = self.rpc.search(
