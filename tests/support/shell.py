@@ -184,8 +184,12 @@ class Run:
         self._name = function.__name__
         self._buffer = b""
         self._connection, theirs = socket.socketpair()
-        with theirs:
-            self._process = psutil.Process(shell.fork(theirs))
+        try:
+            with theirs:
+                self._process = psutil.Process(shell.fork(theirs))
+        except BaseException:
+            self._connection.close()
+            raise
         source = textwrap.dedent(inspect.getsource(function))
         self._say(source=source, function=self._name, arguments=arguments)
 
