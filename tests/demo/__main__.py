@@ -31,7 +31,7 @@ def main(arguments=None):
     options = parse(arguments)
     for number in SIGNALS:
         signal.signal(number, interrupt)
-    workspace = Workspace(BUILD, durable=True)
+    workspace = Workspace(options.folder, durable=True)
     try:
         with workspace, workspace.scope() as scope:
             return run(scope, options)
@@ -59,6 +59,9 @@ def parse(arguments):
     parser.add_argument("--workers", type=positive, default=4, help="that send at once")
     parser.add_argument(
         "--job-size", type=positive, help="recipients a job; default: the addon's own"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=BUILD, help="of its database; default: %(default)s"
     )
     parser.add_argument(
         "--serve", action="store_true", help="prepare it, send nothing, and wait"

@@ -12,6 +12,7 @@ import pytest
 from tests.support import process
 from tests.support.environment import ROOT
 
+from ..conftest import BUILD
 from . import campaign, contacts, design, progress, watch
 
 LINE = re.compile(
@@ -21,6 +22,8 @@ LINE = re.compile(
 
 
 def demo(*arguments, **options):
+    # Not in its own folder, where it would have to install what is installed here.
+    arguments = ("--folder", BUILD, *arguments)
     return subprocess.Popen(
         [sys.executable, "-m", "tests.demo", *map(str, arguments)],
         cwd=ROOT,
@@ -63,14 +66,18 @@ def descendants(pid):
     return [child.pid for child in children]
 
 
-def test_a_mailing_that_does_not_go_on_is_diagnosed(scope):
-    database = scope.database(["mass_mailing_queue", "mass_mailing_themes"])
-    server = scope.server(database).start()
+@pytest.fixture(scope="module")
+def server(module_scope):
+    database = module_scope.database(["mass_mailing_queue", "mass_mailing_themes"])
+    return module_scope.server(database).start()
+
+
+def test_a_mailing_that_does_not_go_on_is_diagnosed(server):
     rpc = server.rpc()
     model = rpc.search("ir.model", [("model", "=", "mailing.list")])[0]
     values = {"subject": "X", "mailing_model_id": model, "email_from": "x@x.example"}
     mailing = rpc.save("mailing.mailing", values)
-    watched = watch.Watch(database, server, mailing, total=1)
+    watched = watch.Watch(server.database, server, mailing, total=1)
     with pytest.raises(watch.Stalled) as raised:
         watched.until_done(stall=1)
     text = str(raised.value)
@@ -79,9 +86,7 @@ def test_a_mailing_that_does_not_go_on_is_diagnosed(scope):
     assert "job runner: absent" in text
 
 
-def test_the_design_is_one_of_odoos_with_a_placeholder(scope):
-    database = scope.database(["mass_mailing_queue", "mass_mailing_themes"])
-    server = scope.server(database).start()
+def test_the_design_is_one_of_odoos_with_a_placeholder(server):
     arch, body = design.bodies(server.rpc())
     links = design.links(body)
     assert len(links) >= campaign.MINIMUM_LINKS
