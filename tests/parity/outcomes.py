@@ -1,0 +1,122 @@
+"""Differences in who gets an email: what they claim, and their proof."""
+
+from collections import Counter
+
+from .comparison import MISSING
+from .judged import (
+    CANCELLED,
+    DUPLICATE,
+    OPTED_OUT,
+    is_outcome,
+    mailing_of_row,
+)
+
+#: A recipient that is left out for one of these is nobody's duplicate.
+LEFT_OUT = {"mail_bl", "mail_optout", "mail_email_missing", "mail_email_invalid"}
+
+
+def claims_equal(judged, deviation):
+    if not is_outcome(deviation):
+        return False
+    results = judged.results(deviation.subject)
+    return None not in results and (results[0] == DUPLICATE) != (
+        results[1] == DUPLICATE
+    )
+
+
+def prove_equal(judged, claimed):
+    """Of equal addresses the first by id is mailed; natively the same ones are reached.
+
+    As upstream has it, a recipient is a duplicate when all its addresses were mailed.
+    """
+    for mailing_id in {deviation.subject[0] for deviation in claimed}:
+        natively, reached, spared = set(), set(), set()
+        for subject in sorted(judged.queue.traces):
+            if subject[0] != mailing_id:
+                continue
+            addresses = set(judged.addresses_of(subject))
+            native, queue = judged.results(subject)
+            if queue[1] not in LEFT_OUT:
+                assert (queue == DUPLICATE) == (addresses <= reached), subject
+            if native[0] != CANCELLED:
+                natively |= addresses
+            if queue[0] != CANCELLED:
+                reached |= addresses
+            if is_opted_out(judged, subject):
+                spared |= addresses
+        assert reached <= natively <= reached | spared, mailing_id
+
+
+def is_opted_out(judged, subject):
+    """Whether a recipient counts as opted out here, and not natively."""
+    native, queue = judged.results(subject)
+    return queue == OPTED_OUT and native not in (None, OPTED_OUT)
+
+
+def claims_opted_out(judged, deviation):
+    return is_outcome(deviation) and is_opted_out(judged, deviation.subject)
+
+
+def prove_opted_out(judged, claimed):
+    """The recipient has several addresses, and opted out wherever it is on the list."""
+    for subject in {deviation.subject for deviation in claimed}:
+        lists = judged.mailings[subject[0]]["contact_list_ids"]
+        first, *others = judged.addresses_of(subject)
+        outs = [
+            row["opt_out"]
+            for row in judged.queue.tables.rows("mailing.subscription")
+            if row["contact_id"] == subject[1] and row["list_id"] in lists
+        ]
+        assert others and outs and all(outs), subject
+        assert judged.queue.traces[subject]["email"] == first
+
+
+def claims_unrendered(judged, deviation):
+    if not deviation.subject:
+        return mailing_of_row(deviation) in judged.stuck
+    return (
+        deviation.subject[0] in judged.stuck
+        and deviation.field is None
+        and deviation.native == MISSING
+    )
+
+
+def prove_unrendered(judged, claimed):
+    """Natively nobody gets it; here one recipient fails, with the reason."""
+    assert len(judged.native.raised) == len(judged.stuck)
+    for mailing_id in judged.stuck:
+        assert judged.mailings[mailing_id]["state"] == "done"
+        assert mailing_id not in {mailing for mailing, _record in judged.native.traces}
+        statuses = Counter()
+        for subject, trace in judged.queue.traces.items():
+            if subject[0] == mailing_id:
+                statuses[trace["trace_status"], trace["failure_type"]] += 1
+        assert statuses["error", "unknown"] == 1 and statuses["sent", False] > 1
+
+
+def is_sampled(judged, mailing_id):
+    """Whether a mailing is a version of a test, or the winner."""
+    return judged.mailings[mailing_id]["ab_testing_enabled"]
+
+
+def claims_sample(judged, deviation):
+    return bool(
+        deviation.subject
+        and deviation.field is None
+        and is_sampled(judged, deviation.subject[0])
+    )
+
+
+def prove_sample(judged, claimed):
+    """As many are drawn as natively, nobody twice; the winner goes to the rest."""
+    totals = []
+    for side in judged.sides:
+        drawn = Counter()
+        people = Counter()
+        for (mailing_id, record_id), trace in side.traces.items():
+            if is_sampled(judged, mailing_id):
+                drawn[mailing_id, trace["trace_status"]] += 1
+                people[record_id] += 1
+        assert set(people.values()) == {1}, side.label
+        totals.append((drawn, sorted(people)))
+    assert totals[0] == totals[1]
