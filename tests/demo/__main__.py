@@ -61,7 +61,10 @@ def parse(arguments):
         "--job-size", type=positive, help="recipients a job; default: the addon's own"
     )
     parser.add_argument(
-        "--folder", type=Path, default=BUILD, help="of its database; default: %(default)s"
+        "--folder",
+        type=Path,
+        default=BUILD,
+        help="of its database; default: %(default)s",
     )
     parser.add_argument(
         "--serve", action="store_true", help="prepare it, send nothing, and wait"
