@@ -1,8 +1,12 @@
 """Whole campaigns: real workers, real runner, real SMTP."""
 
+import pytest
+
 from . import campaigns
 from .support.ledger import compare
 from .support.process import free_port, wait_until
+
+pytestmark = pytest.mark.slow
 
 CHANNELS = "root:2,root.mail:2"
 

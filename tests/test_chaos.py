@@ -5,6 +5,8 @@ import pytest
 from .chaos import drafts, plan, report
 from .conftest import BUILD
 
+pytestmark = pytest.mark.slow
+
 RUNS = 10
 RECIPIENTS = 120
 

@@ -5,6 +5,8 @@ import pytest
 from . import campaigns, throttling
 from .support import in_odoo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("modules", "least"),

@@ -13,6 +13,8 @@ from .parity.judged import Judged
 from .parity.report import Report
 from .support.environment import ROOT
 
+pytestmark = pytest.mark.slow
+
 README = ROOT / "mass_mailing_queue" / "readme" / "USAGE.md"
 
 #: One recipient a job, as by default: composing for one is another way through Odoo.

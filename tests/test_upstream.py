@@ -5,8 +5,12 @@
 
 import doctest
 
+import pytest
+
 from .upstream import outcome, report, runs
 from .upstream.suites import DIFFERENCES, OURS
+
+pytestmark = pytest.mark.slow
 
 SUITES = (
     "utm",

@@ -12,11 +12,19 @@ from odoo.tests.suite import OdooSuite
 make_suite = loader.make_suite
 
 
+class LateSuite(OdooSuite):
+    """Tests of both positions."""
+
+    def has_http_case(self):
+        """Do without the assets of all pages, made in advance: no browser asks."""
+        return False
+
+
 def make_late_suite(module_names, position="at_install"):
     """Return the tests of both positions when it is the time of the later one."""
     if position == "at_install":
-        return OdooSuite()
-    return OdooSuite(
+        return LateSuite()
+    return LateSuite(
         test
         for when in ("at_install", "post_install")
         for test in make_suite(module_names, when)
