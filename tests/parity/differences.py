@@ -99,6 +99,9 @@ PROVEN_ELSEWHERE = {
     "An opt-out that comes late still counts": (
         f"{UNIT}/test_deliver.py::test_late_exclusions_cancel"
     ),
+    "A line break in a name adds no header": (
+        "tests/test_headers.py::test_a_value_that_breaks_out_fails_its_recipient_only"
+    ),
     "A temporary refusal is tried again": (
         f"{UNIT}/test_deliver.py::test_temporary_refusal_is_tried_again_and_then_fails"
     ),

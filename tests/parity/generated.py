@@ -9,6 +9,7 @@ and its mailing, so there is nothing to shrink. The same seed draws the same wor
 
 import html
 import os
+import re
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -24,6 +25,8 @@ SEED = int(os.environ.get("PARITY_SEED", "1"))
 TEXT = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40
 )
+#: A line break in a name that is not ASCII is refused, or not, by version of Python.
+NAME = TEXT.map(lambda text: re.sub(r"[\r\n]", " ", text))
 WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
 NICE = "abcdefgh"
 
@@ -73,7 +76,7 @@ VALID = st.one_of(
     st.emails(),
     SHARED_ADDRESS,
     st.builds("{}@{}.example".format, WORDS, WORDS),
-    st.builds('"{}" <{}>'.format, TEXT, st.emails()),
+    st.builds('"{}" <{}>'.format, NAME, st.emails()),
     st.builds("{} <{}>".format, WORDS, st.emails()),
 )
 SEPARATOR = st.sampled_from([",", ", ", ";", " ", "\n"])
@@ -90,7 +93,7 @@ SUBSCRIPTIONS = st.dictionaries(
 )
 CONTACT = st.fixed_dictionaries(
     {
-        "name": st.one_of(TEXT, TEXT, WORDS, st.just(False)),
+        "name": st.one_of(NAME, NAME, WORDS, st.just(False)),
         "email": ADDRESS,
         "lists": SUBSCRIPTIONS,
     }
