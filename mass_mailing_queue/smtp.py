@@ -32,10 +32,11 @@ class Session:
     A message is in doubt only from the moment its final dot was handed to the
     network until the server's reply to it was read. Before, it was not accepted;
     after, we know. ``awaiting_reply`` is true in between, and stays true when the
-    connection dies there. ``in_message`` is true from MAIL FROM on. ``lost`` is set
-    when the connection cannot be used any more. ``delivered`` counts the messages it
-    has accepted; with ``max_messages`` of them it is not used again (0: no bound), nor
-    after it rested for ``linger`` seconds.
+    connection dies there. ``accepted`` is true when that reply was 250, until whoever
+    begins a message resets it. ``in_message`` is true from MAIL FROM on. ``lost`` is
+    set when the connection cannot be used any more. ``delivered`` counts the messages
+    it has accepted; with ``max_messages`` of them it is not used again (0: no bound),
+    nor after it rested for ``linger`` seconds.
     """
 
     def __init__(self, connection):
@@ -45,6 +46,7 @@ class Session:
         """
         self.connection = connection
         self.awaiting_reply = False
+        self.accepted = False
         self.in_message = False
         self.lost = False
         self.delivered = 0
@@ -69,6 +71,8 @@ class Session:
 
         def watched_getreply():
             reply = getreply()
+            if self.awaiting_reply:
+                self.accepted = reply[0] == 250
             self.awaiting_reply = False
             return reply
 

@@ -1,6 +1,7 @@
 """SMTP sessions outlive a job: reused while they live, and probed after a rest."""
 
 from . import sending
+from .support.ledger import compare
 
 
 def send_each(env, step, mailing_id, rested):
@@ -39,3 +40,32 @@ def test_a_session_that_the_server_closed(scope):
     assert database.query("SELECT DISTINCT queue_attempts FROM mailing_trace") == [(1,)]
     assert not database.query("SELECT id FROM mailing_queue_outage")
     assert sink.connections == 2
+
+
+def send_with_an_addon_that_fails_afterwards(env, step, mailing_id):
+    """An addon notes each mail when it has left, and cannot; runs inside Odoo."""
+    import psycopg2
+
+    from odoo.addons.base.models.ir_mail_server import IrMail_Server
+
+    send_email, errors = IrMail_Server.send_email, [psycopg2.OperationalError, KeyError]
+
+    def noting(self, *arguments, **options):
+        send_email(self, *arguments, **options)
+        if errors:
+            raise errors.pop()("after the server has accepted it")
+
+    IrMail_Server.send_email = noting
+    return env["mailing.mailing"].browse(mailing_id).mailing_trace_ids._send()
+
+
+def test_what_fails_after_the_server_accepted_sends_nothing_again(scope):
+    """Whatever another addon does after sending: the email has left."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 3)
+    function = send_with_an_addon_that_fails_afterwards
+    assert shell.run(function, mailing_id=mailing_id) == 3
+    verdict = compare(sink, database, mailing_id)
+    assert verdict.exactly_once, str(verdict)
+    assert database.column("SELECT DISTINCT trace_status FROM mailing_trace") == [
+        "sent"
+    ]

@@ -531,6 +531,7 @@ class MailingMailing(models.Model):
         """
         accepted = False
         for server, message in messages:
+            session.accepted = False
             try:
                 server.send_email(
                     message,
@@ -540,9 +541,9 @@ class MailingMailing(models.Model):
                 accepted = True
             except Exception as error:
                 reply = self._queue_read_failure(error, session, "data")
-                if accepted:
-                    # One of the record's addresses has it: sending again would be
-                    # twice for that one. Upstream counts it as sent, too.
+                if accepted or session.accepted:
+                    # One of the record's addresses has it, or an addon failed at what
+                    # it does after sending: sending again would be twice.
                     return Reply(Verdict.SENT, reply.code, reply.enhanced, reply.text)
                 return reply
         return Reply(Verdict.SENT if accepted else Verdict.REJECTED)
@@ -552,7 +553,7 @@ class MailingMailing(models.Model):
         if session.awaiting_reply:
             return Reply(Verdict.IN_DOUBT, text=str(error))
         if isinstance(error, psycopg2.Error):
-            # Odoo could not read what it needed to send: no byte has left.
+            # Odoo could not read what it needed to send: nothing was accepted.
             return Reply(Verdict.DEFERRED, text=f"PostgreSQL: {error}")
         reply = smtp.read_failure(error, command)
         if reply is None:
