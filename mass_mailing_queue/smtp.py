@@ -141,6 +141,10 @@ class SessionPool:
             old.close()
 
 
+#: Idle SMTP sessions of this process.
+SESSIONS = SessionPool()
+
+
 def broken_headers(message):
     """Return the names of headers that would not end with their value.
 

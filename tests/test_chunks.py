@@ -31,10 +31,10 @@ class Watched:
 
 def send_watched(env, step, mailing_id, chunk):
     """Send to everybody who waits, and note what is held at each message."""
-    from odoo.addons.mass_mailing_queue.models import mailing_mailing_deliver
+    from odoo.addons.mass_mailing_queue.models import mailing_mailing_job
 
-    deliver = mailing_mailing_deliver.MailingMailing
-    mailing_mailing_deliver.CHUNK_SIZE = chunk
+    deliver = type(env["mailing.mailing"])
+    mailing_mailing_job.CHUNK_SIZE = chunk
     bodies = env["mail.mail"]._fields["body_html"]
     seen = {"chunks": [], "composed": [], "commits": 0, "settled": 0}
     orm = env.cr.connection.get_backend_pid()

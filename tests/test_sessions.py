@@ -9,7 +9,7 @@ def send_each(env, step, mailing_id, rested):
 
     :param rested: wait for the test after the first one, and rest for so long (seconds)
     """
-    from odoo.addons.mass_mailing_queue.models.mailing_mailing_deliver import SESSIONS
+    from odoo.addons.mass_mailing_queue.smtp import SESSIONS
 
     first, *others = env["mailing.mailing"].browse(mailing_id).mailing_trace_ids
     sent = first._send()

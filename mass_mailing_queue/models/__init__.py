@@ -8,7 +8,11 @@ from . import mailing_queue_sample
 from . import mailing_trace
 from . import mailing_mailing
 from . import mailing_mailing_plan
+from . import mailing_mailing_job
+from . import mailing_mailing_compose
+from . import mailing_mailing_session
 from . import mailing_mailing_deliver
+from . import mailing_mailing_settle
 from . import mailing_mailing_control
 from . import mailing_mailing_runner
 from . import queue_job

@@ -13,8 +13,7 @@ from odoo.addons.base.models.ir_mail_server import (
 from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.job import Job
 
-from ..models import mailing_mailing_deliver
-from ..smtp import SessionPool
+from .. import smtp
 
 
 def wrapped(error):
@@ -51,9 +50,7 @@ class QueueCase(TransactionCase):
     def setUp(self):
         super().setUp()
         # No session of another test.
-        self.startPatcher(
-            patch.object(mailing_mailing_deliver, "SESSIONS", SessionPool())
-        )
+        self.startPatcher(patch.object(smtp, "SESSIONS", smtp.SessionPool()))
         self.sent = []
         self.replies = {}
         self.startPatcher(

@@ -12,7 +12,7 @@ from odoo.addons.link_tracker.models.link_tracker import LinkTracker
 from odoo.addons.mail.models.mail_mail import MailMail
 
 from .. import slicing, sql
-from ..models import mailing_mailing_deliver
+from ..models import mailing_mailing_session
 from .common import QueueCase, refused, wrapped
 
 
@@ -325,14 +325,14 @@ class TestDeliver(QueueCase):
         return self._jobs("_job_send")[-1]
 
     def _remember_session(self):
-        opened = mailing_mailing_deliver.MailingMailing._queue_open_session
+        opened = mailing_mailing_session.MailingMailing._queue_open_session
 
         def remember(mailing, ledger, route):
             self.session = opened(mailing, ledger, route)
             return self.session
 
         self.patch(
-            mailing_mailing_deliver.MailingMailing, "_queue_open_session", remember
+            mailing_mailing_session.MailingMailing, "_queue_open_session", remember
         )
 
     def test_outage_of_a_day_pauses(self):

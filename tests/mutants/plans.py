@@ -6,7 +6,6 @@ SQL = "sql.py"
 PLAN = "models/mailing_mailing_plan.py"
 MAILING = "models/mailing_mailing.py"
 TRACE = "models/mailing_trace.py"
-DELIVER = "models/mailing_mailing_deliver.py"
 WIZARD = "wizards/mail_compose_message.py"
 
 CHUNKS = "tests/test_chunks.py::"

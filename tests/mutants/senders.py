@@ -2,7 +2,11 @@
 
 from . import mutant
 
+COMPOSE = "models/mailing_mailing_compose.py"
 DELIVER = "models/mailing_mailing_deliver.py"
+JOB = "models/mailing_mailing_job.py"
+SESSION = "models/mailing_mailing_session.py"
+SETTLE = "models/mailing_mailing_settle.py"
 MAIL = "models/mail_mail.py"
 SMTP = "smtp.py"
 REPLIES = "replies.py"
@@ -75,7 +79,7 @@ mutant(
     "copy_sends",
     "the look at whether the database is a copy, before a job sends",
     (
-        DELIVER,
+        JOB,
         "        if reason := ledger.run(sql.guard_check):\n",
         "        if reason := None:\n",
     ),
@@ -113,7 +117,7 @@ mutant(
     "outage_not_known",
     "the outage that other jobs know of",
     (
-        DELIVER,
+        SESSION,
         "        if wait := ledger.run(sql.outage_wait, server_id or 0):\n",
         "        if wait := None:\n",
     ),
@@ -123,7 +127,7 @@ mutant(
     "nobody_suspected",
     "the suspicion against a message that breaks its connection",
     (
-        DELIVER,
+        SESSION,
         "        return replace(reply, verdict=Verdict.DEFERRED)\n",
         "        return reply\n",
     ),
@@ -145,7 +149,7 @@ mutant(
     "job_without_end",
     "the time after which a job starts no message",
     (
-        DELIVER,
+        JOB,
         "            if composing > begun + seconds:\n",
         "            if False:\n",
     ),
@@ -160,7 +164,7 @@ mutant(
     "content_fails_all",
     "the pause when the content is at fault",
     (
-        DELIVER,
+        COMPOSE,
         "            if len(failures) == len(trace_ids):\n",
         "            if False:\n",
     ),
@@ -171,9 +175,9 @@ mutant(
     "the fresh snapshot under which mails are settled",
     (
         DELIVER,
-        "                SESSIONS.put(route.session_key, session)\n"
+        "                smtp.SESSIONS.put(route.session_key, session)\n"
         "            commit(self.env)\n",
-        "                SESSIONS.put(route.session_key, session)\n",
+        "                smtp.SESSIONS.put(route.session_key, session)\n",
     ),
     tests=[CHUNKS + "test_h26_settling_collides_with_no_record"],
 )
@@ -195,7 +199,7 @@ mutant(
     "settled_one_by_one",
     "the mails that are deleted together",
     (
-        DELIVER,
+        SETTLE,
         "            sent._postprocess_sent_message(\n"
         "                success_pids=[],\n"
         "                success_emails=[to for mail in sent for to in "

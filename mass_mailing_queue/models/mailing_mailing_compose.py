@@ -1,0 +1,145 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import logging
+
+from odoo import models, tools
+
+from .. import sql
+from ..discretion import conceal, describe
+from ..exceptions import DeliveryStopped
+from ..ledger import is_server_trouble, transaction
+from ..parcels import Parcel, Route
+
+_logger = logging.getLogger(__name__)
+
+
+class MailingMailing(models.Model):
+    """Step 1: the messages of a chunk are composed, in a transaction of their own."""
+
+    # One large model in several files, by what happens to a mailing.
+    _inherit = "mailing.mailing"  # pylint: disable=consider-merging-classes-inherited
+
+    def _queue_compose(self, ledger, trace_ids):
+        """Make the messages of these recipients. Step 1. Extension point.
+
+        Runs upstream's composer, mail creation and ``_prepare_outgoing_list`` and
+        commits. Content that cannot be rendered for one recipient fails that one; if it
+        can be for none of several, the content is at fault and nobody fails.
+
+        :return: list of :class:`Route`
+        :raises DeliveryStopped: when the mailing is paused for its content
+        """
+        routes, failures = self._queue_try_compose(trace_ids)
+        if failures and len(trace_ids) > 1:
+            routes, failures = [], {}
+            for trace_id in trace_ids:
+                found, failed = self._queue_try_compose([trace_id])
+                routes += found
+                failures.update(failed)
+            if len(failures) == len(trace_ids):
+                error = conceal(describe(failures[trace_ids[0]]))
+                self._queue_request_pause("content", error)
+                raise DeliveryStopped(error)
+        for trace_id, error in failures.items():
+            reason = self.env._("The email could not be made: %s", describe(error))
+            ledger.run(sql.fail_outgoing, trace_id, reason)
+        return routes
+
+    def _queue_try_compose(self, trace_ids):
+        """Compose in a transaction of its own.
+
+        :return: list of :class:`Route`, dict of the first trace's id → exception
+        :raises psycopg2.Error: if PostgreSQL is in trouble, and not the content
+        """
+        try:
+            with transaction(self.env):
+                return self._queue_compose_chunk(trace_ids), {}
+        except Exception as error:
+            if is_server_trouble(error):
+                raise
+            _logger.warning(
+                "Mailing %s: %s recipients from %s on cannot be composed (%s)",
+                self.id,
+                len(trace_ids),
+                trace_ids[0],
+                type(error).__name__,
+            )
+            return [], {trace_ids[0]: error}
+
+    def _queue_compose_chunk(self, trace_ids):
+        traces = self.env["mailing.trace"].browse(trace_ids).exists()
+        # Leftovers of a worker that died before it sent them.
+        traces.mail_mail_id.filtered("queue_managed").unlink()
+        records = self.env[self.mailing_model_real].browse(traces.mapped("res_id"))
+        known = set(records.exists().ids)
+        gone = traces.filtered(lambda trace: trace.res_id not in known)
+        gone.write(
+            {
+                "trace_status": "error",
+                "failure_type": "unknown",
+                "failure_reason": self.env._(
+                    "The recipient was deleted before the email was sent."
+                ),
+            }
+        )
+        trace_by_record = {trace.res_id: trace.id for trace in traces - gone}
+        if not trace_by_record:
+            return []
+        self.with_context(
+            mass_mailing_queue_slice=True,
+            mass_mailing_queue_traces=trace_by_record,
+            mass_mailing_queue_links={},
+        )._action_send_mail(res_ids=list(trace_by_record))
+        mails = (traces - gone).mail_mail_id.sudo()
+        for mail in mails:
+            mail.mailing_trace_ids.write(
+                {"mail_mail_id_int": mail.id, "message_id": mail.message_id}
+            )
+        return self._queue_prepare_routes(mails)
+
+    def _queue_prepare_routes(self, mails):
+        """Prepare every message in memory: delivery reads nothing from the ORM."""
+        list_ids = self.contact_list_ids.ids if self.mailing_on_mailing_list else []
+        followers = self.env["mail.followers"]._get_mail_doc_to_followers(
+            mails.filtered(
+                lambda mail: mail.body_html and "/mail/unfollow" in mail.body_html
+            ).ids
+        )
+        routes = []
+        for server_id, alias_id, smtp_from, ids in mails._split_by_mail_configuration():
+            server = self.env["ir.mail_server"].sudo().browse(server_id or [])
+            alias = self.env["mail.alias.domain"].sudo().browse(alias_id or [])
+            route = Route(
+                mail_server_id=server.id,
+                smtp_from=smtp_from,
+                session_key=(
+                    self.env.cr.dbname,
+                    server.id,
+                    server.write_date,
+                    smtp_from,
+                ),
+                context={
+                    "domain_notifications_email": alias.default_from_email,
+                    "domain_bounce_address": alias.bounce_email,
+                }
+                if alias
+                else {},
+            )
+            for mail in mails.browse(ids):
+                sender = tools.mail.email_split_and_format_normalize(mail.email_from)
+                route.parcels.append(
+                    Parcel(
+                        trace_id=mail.mailing_trace_ids.id,
+                        mail_id=mail.id,
+                        message_id=mail.message_id,
+                        emails=mail._prepare_outgoing_list(
+                            mail_server=server or mail.mail_server_id,
+                            doc_to_followers=followers,
+                        ),
+                        email_from=sender[0] if sender else mail.email_from,
+                        list_ids=list_ids,
+                    )
+                )
+            routes.append(route)
+        return routes

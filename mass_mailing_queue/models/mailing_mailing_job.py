@@ -1,0 +1,165 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import logging
+import time
+from contextlib import nullcontext
+
+from psycopg2 import errors
+
+from odoo import models
+from odoo.tools import config
+from odoo.tools.lru import LRU
+
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from .. import slicing, sql
+from ..discretion import discreet
+from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
+from ..ledger import (
+    Ledger,
+    retry_lost_connection,
+)
+
+_logger = logging.getLogger(__name__)
+
+#: Recipients composed, delivered and settled together, at most. What a killed worker
+#: composed in vain is at most this; one commit per step is shared by as many.
+CHUNK_SIZE = 50
+
+#: What composing for one recipient took last (seconds), by database and mailing.
+COMPOSE_SECONDS = LRU(256)
+
+
+class MailingMailing(models.Model):
+    """The job that delivers to its recipients, chunk by chunk.
+
+    Three transactions of the ORM's cursor for each chunk, in this order: T1 composes it
+    and prepares its messages in memory; T2 holds the claim's lock and writes
+    nothing while messages leave; T3 settles the mails. Claims and records go over the
+    ledger, each durable by itself.
+    """
+
+    # One large model in several files, by what happens to a mailing.
+    _inherit = "mailing.mailing"  # pylint: disable=consider-merging-classes-inherited
+
+    @discreet()
+    def _job_send(self, trace_ids):
+        """Deliver to these recipients (job body)."""
+        mailing = self.exists()
+        if not mailing:
+            return self.env._("The mailing was deleted.")
+        seconds = slicing.time_budget(config["limit_time_real"])
+        with retry_lost_connection(), Ledger(self.env) as ledger:
+            try:
+                mailing._queue_deliver(ledger, trace_ids, seconds)
+            except DeliveryStopped as stopped:
+                mailing._queue_cancel_rest(ledger)
+                mailing._queue_finish_if_settled(ledger)
+                return str(stopped)
+            except AccountBroken as broken:
+                mailing._queue_request_pause("account", str(broken))
+                return str(broken)
+            except DeliveryPostponed as postponed:
+                raise RetryableJobError(
+                    str(postponed), seconds=postponed.seconds, ignore_retry=True
+                ) from postponed
+            wait = ledger.run(sql.next_due, trace_ids)
+            if wait is not None:
+                raise RetryableJobError(
+                    self.env._("Some recipients wait for their next attempt."),
+                    seconds=max(wait, 0.05),
+                    ignore_retry=True,
+                )
+            mailing._queue_finish_if_settled(ledger)
+        return self.env._("Every recipient of this job is settled.")
+
+    @discreet()
+    def _queue_send_now(self, trace_ids):
+        """Deliver in this process, outside a job.
+
+        A mailing that pauses, a server that cannot be reached: the recipients keep
+        waiting, as in a job.
+        """
+        self.ensure_one()
+        with Ledger(self.env) as ledger:
+            try:
+                self._queue_deliver_patiently(ledger, trace_ids)
+            except AccountBroken as broken:
+                self._queue_request_pause("account", str(broken))
+            except (DeliveryStopped, DeliveryPostponed) as reason:
+                _logger.info(
+                    "Mailing %s: not sent now (%s)", self.id, type(reason).__name__
+                )
+            self._queue_cancel_rest(ledger)
+            self._queue_finish_if_settled(ledger)
+        self.env.invalidate_all()
+
+    def _queue_deliver_patiently(self, ledger, trace_ids):
+        """Deliver, and begin again when another worker composes for the same people.
+
+        queue_job does this for jobs. Who is sent by then is left out.
+        """
+        for attempt in range(1, 11):
+            try:
+                return self._queue_for_jobs()._queue_deliver(
+                    ledger, trace_ids, float("inf")
+                )
+            except errors.SerializationFailure:
+                if attempt == 10:
+                    raise
+                time.sleep(0.2 * attempt)
+
+    def _queue_deliver(self, ledger, trace_ids, seconds):
+        """Deliver to these recipients, chunk by chunk, while there is time.
+
+        :param list trace_ids: traces of this mailing; those not waiting are skipped
+        :param float seconds: no message starts later than this after the admission
+        :raises DeliveryStopped, DeliveryPostponed, AccountBroken: see ``exceptions.py``
+        """
+        self._queue_check_may_send(ledger)
+        self._queue_check_outage(ledger, self._queue_find_server().id)
+        with self._queue_admission(ledger):
+            self._queue_deliver_chunks(ledger, trace_ids, seconds)
+
+    def _queue_admission(self, ledger):
+        """Return what this worker holds while it delivers. Extension point.
+
+        Entered before anything is composed, left when the job ends. To keep the worker
+        out, wait in ``__enter__`` or raise :class:`DeliveryPostponed` there.
+
+        :return: a context manager
+        """
+        return nullcontext()
+
+    def _queue_deliver_chunks(self, ledger, trace_ids, seconds):
+        begun = time.monotonic()
+        key = self.env.cr.dbname, self.id
+        trace_ids = list(trace_ids)
+        while trace_ids:
+            size = slicing.chunk_size(CHUNK_SIZE, COMPOSE_SECONDS.get(key), seconds)
+            chunk, trace_ids = trace_ids[:size], trace_ids[size:]
+            due = ledger.run(sql.due_traces, chunk)
+            if not due:
+                continue
+            composing = time.monotonic()
+            if composing > begun + seconds:
+                raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
+            routes = self._queue_compose(ledger, due)
+            COMPOSE_SECONDS[key] = (time.monotonic() - composing) / len(due)
+            outcomes = {}
+            try:
+                for route in routes:
+                    self._queue_deliver_route(
+                        ledger, route, outcomes, begun + seconds, seconds / 2
+                    )
+            finally:
+                self._queue_settle(routes, outcomes)
+
+    def _queue_check_may_send(self, ledger):
+        """:raises DeliveryStopped: if the mailing, or this database, does not send"""
+        if reason := ledger.run(sql.guard_check):
+            self._queue_request_pause(reason)
+            raise DeliveryStopped(self.env._("This database may be a copy."))
+        if reason := ledger.run(sql.mailing_refusal, self.id):
+            raise DeliveryStopped(self.env._("The mailing is %s.", reason))

@@ -1,0 +1,35 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+"""What delivery holds in memory of the emails of a chunk."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Parcel:
+    """One recipient's messages, ready to leave: all that delivery needs in memory."""
+
+    trace_id: int
+    mail_id: int
+    message_id: str
+    emails: list
+    email_from: str
+    list_ids: list
+
+    def addresses(self):
+        return {to for email in self.emails for to in email["email_to_normalized"]}
+
+
+@dataclass
+class Route:
+    """Parcels that leave through the same server with the same envelope sender."""
+
+    mail_server_id: int
+    smtp_from: str
+    session_key: tuple
+    context: dict
+    parcels: list = field(default_factory=list)
+    suspected: bool = False
+    #: ``time.monotonic()`` after which the next message cannot start
+    until: float = float("inf")
