@@ -14,6 +14,9 @@ one provider, and no two statements can deadlock.
 """
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from psycopg2 import errors
 
 # First key of a capacity slot's advisory lock; the second is provider × 1000 + slot.
 LOCK_SLOT = 7_221_904
@@ -170,6 +173,101 @@ _SPEND = """
 """
 
 
+# The turn of one email, taken if it is near: see :func:`permit`.
+_PERMIT = f"""
+    WITH state AS MATERIALIZED (
+        SELECT state.*, provider.paused, provider.burst, provider.capacity,
+               provider.pause_reason
+          FROM mailing_provider_state state
+          JOIN mailing_provider provider ON provider.id = state.provider_id
+         WHERE state.provider_id = %(provider)s
+           FOR UPDATE OF state
+    ),
+    {_BUCKETS},
+    adaptive AS (
+        SELECT clock.now, 1 / rate AS spacing,
+               CASE WHEN rate IS NULL THEN 0
+                    ELSE GREATEST(state.tat - clock.now, 0) END AS wait
+          FROM state, {_CLOCK}, LATERAL (SELECT {_REDUCED} AS rate) AS reduced
+    ),
+    verdict AS (
+        SELECT state.provider_id, adaptive.now, adaptive.spacing,
+               GREATEST(adaptive.wait, rest,
+                        (SELECT max(wait) FROM judged)) AS wait,
+               CASE WHEN state.stopped IS NOT NULL THEN 'stopped'
+                    WHEN state.paused THEN 'paused'
+                    WHEN rest > 0 THEN 'rest' ELSE 'run' END AS state,
+               CASE WHEN state.stopped IS NOT NULL THEN state.stopped
+                    WHEN state.paused THEN state.pause_reason
+                    WHEN rest > 0 THEN state.rest_reason END AS reason,
+               binding.limit_id, binding.of_domain,
+               LEAST(state.capacity, {_reduced_capacity("adaptive.now")})
+               AS capacity,
+               state.version
+          FROM state CROSS JOIN adaptive
+          CROSS JOIN LATERAL (
+               SELECT GREATEST(COALESCE(state.rest_until, 0) - adaptive.now, 0)
+                      AS rest) AS resting
+          LEFT JOIN LATERAL (
+               SELECT limit_id, of_domain FROM judged
+                WHERE wait > GREATEST(adaptive.wait, rest)
+                ORDER BY wait DESC LIMIT 1) AS binding ON true
+    ),
+    granted AS (
+        SELECT * FROM verdict WHERE state = 'run' AND wait <= %(horizon)s
+    ),
+    counted AS (
+        UPDATE mailing_provider_state state
+           SET tat = CASE WHEN granted.spacing IS NULL THEN state.tat
+                          ELSE GREATEST(state.tat, granted.now)
+                               + granted.spacing * %(messages)s END,
+               counted_from = CASE WHEN state.taken_at < granted.now - 10
+                                   THEN granted.now ELSE state.counted_from END,
+               taken = CASE WHEN state.taken_at < granted.now - 10
+                            THEN 1 ELSE state.taken + 1 END,
+               refused = CASE WHEN state.taken_at < granted.now - 10
+                              THEN 0 ELSE state.refused END,
+               refusing_since = CASE WHEN state.taken_at < granted.now - 600
+                                     THEN NULL ELSE state.refusing_since END,
+               taken_at = granted.now
+          FROM granted WHERE state.provider_id = granted.provider_id
+    ),
+    spent AS ({_SPEND} FROM judged, granted WHERE bucket.id = judged.id)
+    SELECT verdict.state = 'run' AND verdict.wait <= %(horizon)s, verdict.wait,
+           verdict.state, COALESCE(verdict.reason, ''),
+           COALESCE(verdict.limit_id, 0), COALESCE(verdict.of_domain, false),
+           verdict.capacity, verdict.version
+      FROM verdict
+"""
+
+# Names of the statements that a connection has prepared; ``None`` if it cannot.
+_PREPARED = WeakKeyDictionary()
+
+
+def _execute_prepared(cr, name, statement, types, values):
+    """Run a statement that is planned once a connection, not once an execution.
+
+    For one whose planning takes longer than itself. A pooler that lends another
+    connection for each transaction cannot: there it is planned every time.
+
+    :param dict types: the statement's parameters → their types in PostgreSQL
+    """
+    prepared = _PREPARED.setdefault(cr.connection, set())
+    if prepared is not None:
+        try:
+            if name not in prepared:
+                places = {key: f"${place}" for place, key in enumerate(types, 1)}
+                declared = ", ".join(types.values())
+                cr.execute(f"PREPARE {name} ({declared}) AS {statement % places}")
+                prepared.add(name)
+            given = ", ".join(f"%({key})s" for key in types)
+            cr.execute(f"EXECUTE {name} ({given})", values)
+            return
+        except (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement):
+            _PREPARED[cr.connection] = None
+    cr.execute(statement, values)
+
+
 def permit(cr, provider_id, domain, messages, recipients, horizon):
     """Ask for the turn of one email and take it if it is near.
 
@@ -179,72 +277,18 @@ def permit(cr, provider_id, domain, messages, recipients, horizon):
         a farther one reserves nothing
     :return: :class:`Permit`, ``None`` if the provider is not there (any more)
     """
-    cr.execute(
-        f"""
-        WITH state AS MATERIALIZED (
-            SELECT state.*, provider.paused, provider.burst, provider.capacity,
-                   provider.pause_reason
-              FROM mailing_provider_state state
-              JOIN mailing_provider provider ON provider.id = state.provider_id
-             WHERE state.provider_id = %(provider)s
-               FOR UPDATE OF state
-        ),
-        {_BUCKETS},
-        adaptive AS (
-            SELECT clock.now, 1 / rate AS spacing,
-                   CASE WHEN rate IS NULL THEN 0
-                        ELSE GREATEST(state.tat - clock.now, 0) END AS wait
-              FROM state, {_CLOCK}, LATERAL (SELECT {_REDUCED} AS rate) AS reduced
-        ),
-        verdict AS (
-            SELECT state.provider_id, adaptive.now, adaptive.spacing,
-                   GREATEST(adaptive.wait, rest,
-                            (SELECT max(wait) FROM judged)) AS wait,
-                   CASE WHEN state.stopped IS NOT NULL THEN 'stopped'
-                        WHEN state.paused THEN 'paused'
-                        WHEN rest > 0 THEN 'rest' ELSE 'run' END AS state,
-                   CASE WHEN state.stopped IS NOT NULL THEN state.stopped
-                        WHEN state.paused THEN state.pause_reason
-                        WHEN rest > 0 THEN state.rest_reason END AS reason,
-                   binding.limit_id, binding.of_domain,
-                   LEAST(state.capacity, {_reduced_capacity("adaptive.now")})
-                   AS capacity,
-                   state.version
-              FROM state CROSS JOIN adaptive
-              CROSS JOIN LATERAL (
-                   SELECT GREATEST(COALESCE(state.rest_until, 0) - adaptive.now, 0)
-                          AS rest) AS resting
-              LEFT JOIN LATERAL (
-                   SELECT limit_id, of_domain FROM judged
-                    WHERE wait > GREATEST(adaptive.wait, rest)
-                    ORDER BY wait DESC LIMIT 1) AS binding ON true
-        ),
-        granted AS (
-            SELECT * FROM verdict WHERE state = 'run' AND wait <= %(horizon)s
-        ),
-        counted AS (
-            UPDATE mailing_provider_state state
-               SET tat = CASE WHEN granted.spacing IS NULL THEN state.tat
-                              ELSE GREATEST(state.tat, granted.now)
-                                   + granted.spacing * %(messages)s END,
-                   counted_from = CASE WHEN state.taken_at < granted.now - 10
-                                       THEN granted.now ELSE state.counted_from END,
-                   taken = CASE WHEN state.taken_at < granted.now - 10
-                                THEN 1 ELSE state.taken + 1 END,
-                   refused = CASE WHEN state.taken_at < granted.now - 10
-                                  THEN 0 ELSE state.refused END,
-                   refusing_since = CASE WHEN state.taken_at < granted.now - 600
-                                         THEN NULL ELSE state.refusing_since END,
-                   taken_at = granted.now
-              FROM granted WHERE state.provider_id = granted.provider_id
-        ),
-        spent AS ({_SPEND} FROM judged, granted WHERE bucket.id = judged.id)
-        SELECT verdict.state = 'run' AND verdict.wait <= %(horizon)s, verdict.wait,
-               verdict.state, COALESCE(verdict.reason, ''),
-               COALESCE(verdict.limit_id, 0), COALESCE(verdict.of_domain, false),
-               verdict.capacity, verdict.version
-          FROM verdict
-        """,
+    _execute_prepared(
+        cr,
+        "mailing_provider_permit",
+        _PERMIT,
+        {
+            "provider": "int",
+            "domain": "text",
+            "messages": "int",
+            "recipients": "int",
+            "horizon": "float8",
+            "sent_at": "float8",
+        },
         {
             "provider": provider_id,
             "domain": domain,

@@ -466,3 +466,24 @@ def test_jobs_are_not_postponed_for_what_a_person_has_changed(account):
     assert sql.postpone_jobs(*call, mailing_id=7) == 1
     assert sql.postpone_jobs(*call) == 0, "moved already"
     assert sql.pull_jobs(account.cr, ["root.mail.x"]) == 1
+
+
+def test_a_turn_is_planned_once_a_connection(account):
+    """Where the connection is always the same one, and it goes on where it is not."""
+    account.reset([(1_000, "second", "message", "account")])
+    prepared = (
+        "SELECT generic_plans + custom_plans FROM pg_prepared_statements "
+        "WHERE name = 'mailing_provider_permit'"
+    )
+    cursor = account.connect().cursor()
+    for _number in range(3):
+        assert sql.permit(cursor, account.id, "a.test", 1, 1, 10).granted
+    cursor.execute(prepared)
+    assert cursor.fetchall() == [(3,)]
+    # As another of a pooler's connections.
+    cursor.execute("DEALLOCATE ALL")
+    for _number in range(3):
+        assert sql.permit(cursor, account.id, "a.test", 1, 1, 10).granted
+    cursor.execute(prepared)
+    assert not cursor.fetchall()
+    cursor.connection.close()
