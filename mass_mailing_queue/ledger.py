@@ -116,6 +116,8 @@ class Ledger:
             self.close()
         if self._cr is None:
             self._cr = self._env.registry.cursor()
+            # Names of what is prepared: lasts until the connection is given back.
+            self._cr.prepared = set()
             self._cr.connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
             self._cr.execute(
                 "SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_TIMEOUT}ms"]

@@ -14,7 +14,6 @@ one provider, and no two statements can deadlock.
 """
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from psycopg2 import errors
 
@@ -240,31 +239,33 @@ _PERMIT = f"""
       FROM verdict
 """
 
-# Names of the statements that a connection has prepared; ``None`` if it cannot.
-_PREPARED = WeakKeyDictionary()
-
 
 def _execute_prepared(cr, name, statement, types, values):
-    """Run a statement that is planned once a connection, not once an execution.
+    """Run a statement that is planned once, and not each time.
 
-    For one whose planning takes longer than itself. A pooler that lends another
-    connection for each transaction cannot: there it is planned every time.
+    For one whose planning takes longer than itself, where the cursor is a ledger's. A
+    pooler that lends another connection for each transaction cannot do that: then
+    it is planned each time.
 
     :param dict types: the statement's parameters → their types in PostgreSQL
     """
-    prepared = _PREPARED.setdefault(cr.connection, set())
+    prepared = getattr(cr, "prepared", None)
     if prepared is not None:
         try:
             if name not in prepared:
                 places = {key: f"${place}" for place, key in enumerate(types, 1)}
                 declared = ", ".join(types.values())
-                cr.execute(f"PREPARE {name} ({declared}) AS {statement % places}")
+                body = statement % places
+                # Nothing but this module's own text.
+                cr.execute(  # pylint: disable=sql-injection
+                    f"PREPARE {name} ({declared}) AS {body}"
+                )
                 prepared.add(name)
             given = ", ".join(f"%({key})s" for key in types)
             cr.execute(f"EXECUTE {name} ({given})", values)
             return
         except (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement):
-            _PREPARED[cr.connection] = None
+            cr.prepared = None
     cr.execute(statement, values)
 
 

@@ -11,6 +11,7 @@ import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -468,14 +469,22 @@ def test_jobs_are_not_postponed_for_what_a_person_has_changed(account):
     assert sql.pull_jobs(account.cr, ["root.mail.x"]) == 1
 
 
-def test_a_turn_is_planned_once_a_connection(account):
+class LedgerCursor(psycopg2.extensions.cursor):
+    """As the ledger's: nothing is prepared on its connection but what is known."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.prepared = set()
+
+
+def test_a_turn_is_planned_once(account):
     """Where the connection is always the same one, and it goes on where it is not."""
     account.reset([(1_000, "second", "message", "account")])
     prepared = (
         "SELECT generic_plans + custom_plans FROM pg_prepared_statements "
         "WHERE name = 'mailing_provider_permit'"
     )
-    cursor = account.connect().cursor()
+    cursor = account.connect().cursor(cursor_factory=LedgerCursor)
     for _number in range(3):
         assert sql.permit(cursor, account.id, "a.test", 1, 1, 10).granted
     cursor.execute(prepared)
@@ -485,5 +494,5 @@ def test_a_turn_is_planned_once_a_connection(account):
     for _number in range(3):
         assert sql.permit(cursor, account.id, "a.test", 1, 1, 10).granted
     cursor.execute(prepared)
-    assert not cursor.fetchall()
+    assert not cursor.fetchall(), "it is not tried again"
     cursor.connection.close()

@@ -15,11 +15,12 @@ ROUNDS = 3
 
 
 class Counting:
-    """A cursor that counts its statements."""
+    """A ledger's cursor that counts its statements."""
 
     def __init__(self, cursor):
         self._cursor = cursor
         self.statements = 0
+        self.prepared = set()
 
     def execute(self, *args):
         self.statements += 1
