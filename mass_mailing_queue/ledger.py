@@ -13,6 +13,8 @@ from odoo.service.model import PG_CONCURRENCY_ERRORS_TO_RETRY
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
+from .prepared import Prepared
+
 #: What a job has failed with when its own connection was lost: queue_job, which undoes
 #: its work on that connection, cannot find out that it was to be run again.
 LOST_CONNECTION = (
@@ -116,8 +118,7 @@ class Ledger:
             self.close()
         if self._cr is None:
             self._cr = self._env.registry.cursor()
-            # Names of what is prepared: lasts until the connection is given back.
-            self._cr.prepared = set()
+            self._cr.prepared = Prepared()
             self._cr.connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
             self._cr.execute(
                 "SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_TIMEOUT}ms"]

@@ -7,6 +7,8 @@ is a short transaction of its own. The others run on the ORM's cursor and commit
 with it. Callers flush and invalidate.
 """
 
+from .prepared import execute_prepared
+
 # First keys of the two-key advisory locks; the second is a claim's token or the id
 # of a mailing. Any fixed numbers do, as long as they differ.
 LOCK_CLAIM = 7_221_901
@@ -247,6 +249,51 @@ def next_due(cr, trace_ids):
     return None if seconds is None else max(float(seconds), 0.0)
 
 
+# Of one recipient: see :func:`claim`.
+_CLAIM = """
+       UPDATE mailing_trace trace
+          SET trace_status = CASE WHEN excl.why IS NULL THEN 'process'
+                                  ELSE 'cancel' END,
+              failure_type = excl.why,
+              failure_reason = NULL,
+              queue_claim_token = %(token)s,
+              queue_claimed_by = %(worker)s,
+              queue_claimed_at = date_trunc('second', now() AT TIME ZONE 'utc'),
+              queue_next_attempt = NULL,
+              message_id = %(message_id)s,
+              mail_mail_id_int = %(mail_id)s,
+              write_date = now() AT TIME ZONE 'utc'
+         FROM mailing_trace target
+         JOIN mailing_mailing mailing ON mailing.id = target.mass_mailing_id
+    LEFT JOIN LATERAL (
+              SELECT CASE
+                  WHEN mailing.use_exclusion_list AND EXISTS (
+                       SELECT 1 FROM mail_blacklist
+                        WHERE active AND email = target.email) THEN 'mail_bl'
+                  WHEN (SELECT bool_and(COALESCE(sub.opt_out, false))
+                          FROM mailing_contact contact
+                          JOIN mailing_subscription sub ON sub.contact_id = contact.id
+                         WHERE contact.email_normalized = target.email
+                           AND sub.list_id = ANY(%(list_ids)s)) THEN 'mail_optout'
+                  END AS why) excl ON true
+        WHERE target.id = %(trace)s AND trace.id = target.id
+          AND trace.trace_status = 'outgoing' AND trace.queue_planned
+          AND NOT COALESCE(trace.queue_held, false)
+          AND mailing.state = 'sending'
+          AND NOT COALESCE(mailing.queue_paused, false)
+          AND NOT COALESCE(mailing.queue_cancelled, false)
+    RETURNING trace.trace_status
+"""
+_CLAIM_TYPES = {
+    "trace": "int",
+    "token": "int",
+    "worker": "text",
+    "message_id": "text",
+    "mail_id": "int",
+    "list_ids": "int[]",
+}
+
+
 def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
     """*ledger* Claim one recipient: from here on the message may leave.
 
@@ -262,41 +309,11 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
     :return: ``process`` when claimed, ``cancel`` when excluded, ``None`` when the
         recipient is not to be sent (any more)
     """
-    cr.execute(
-        """
-        UPDATE mailing_trace trace
-           SET trace_status = CASE WHEN excl.why IS NULL THEN 'process'
-                                   ELSE 'cancel' END,
-               failure_type = excl.why,
-               failure_reason = NULL,
-               queue_claim_token = %(token)s,
-               queue_claimed_by = %(worker)s,
-               queue_claimed_at = date_trunc('second', now() AT TIME ZONE 'utc'),
-               queue_next_attempt = NULL,
-               message_id = %(message_id)s,
-               mail_mail_id_int = %(mail_id)s,
-               write_date = now() AT TIME ZONE 'utc'
-          FROM mailing_trace target
-          JOIN mailing_mailing mailing ON mailing.id = target.mass_mailing_id
-     LEFT JOIN LATERAL (
-               SELECT CASE
-                   WHEN mailing.use_exclusion_list AND EXISTS (
-                        SELECT 1 FROM mail_blacklist
-                         WHERE active AND email = target.email) THEN 'mail_bl'
-                   WHEN (SELECT bool_and(COALESCE(sub.opt_out, false))
-                           FROM mailing_contact contact
-                           JOIN mailing_subscription sub ON sub.contact_id = contact.id
-                          WHERE contact.email_normalized = target.email
-                            AND sub.list_id = ANY(%(list_ids)s)) THEN 'mail_optout'
-                   END AS why) excl ON true
-         WHERE target.id = %(trace)s AND trace.id = target.id
-           AND trace.trace_status = 'outgoing' AND trace.queue_planned
-           AND NOT COALESCE(trace.queue_held, false)
-           AND mailing.state = 'sending'
-           AND NOT COALESCE(mailing.queue_paused, false)
-           AND NOT COALESCE(mailing.queue_cancelled, false)
-     RETURNING trace.trace_status
-        """,
+    execute_prepared(
+        cr,
+        "mailing_queue_claim",
+        _CLAIM,
+        _CLAIM_TYPES,
         {
             "trace": trace_id,
             "token": token,
@@ -308,6 +325,44 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
     )
     row = cr.fetchone()
     return row[0] if row else None
+
+
+# What became of one recipient: see :func:`record`.
+_RECORD = """
+       UPDATE mailing_trace
+          SET trace_status = CASE WHEN mine.open THEN %(status)s ELSE trace_status END,
+              failure_type = CASE WHEN mine.open THEN %(failure_type)s
+                                  ELSE failure_type END,
+              failure_reason = CASE WHEN mine.open THEN %(failure_reason)s
+                                    ELSE failure_reason END,
+              sent_datetime = CASE WHEN %(status)s = 'sent'
+                                   THEN date_trunc('second', now() AT TIME ZONE 'utc')
+                                   ELSE sent_datetime END,
+              queue_attempts = COALESCE(queue_attempts, 0) + %(attempt)s,
+              queue_next_attempt = now() AT TIME ZONE 'utc'
+                                   + %(delay)s * interval '1 second',
+              queue_smtp_code = %(queue_smtp_code)s,
+              queue_smtp_status = %(queue_smtp_status)s,
+              write_date = now() AT TIME ZONE 'utc'
+         FROM (SELECT id AS mine_id,
+                      trace_status = 'process'
+                      OR (trace_status = 'error'
+                          AND failure_type = 'queue_in_doubt') AS open
+                 FROM mailing_trace WHERE id = %(trace)s FOR UPDATE) mine
+        WHERE id = mine.mine_id AND queue_claim_token = %(token)s
+    RETURNING id
+"""
+_RECORD_TYPES = {
+    "trace": "int",
+    "token": "int",
+    "status": "text",
+    "failure_type": "text",
+    "failure_reason": "text",
+    "queue_smtp_code": "int",
+    "queue_smtp_status": "text",
+    "attempt": "int",
+    "delay": "float8",
+}
 
 
 def record(cr, trace_id, token, status, values):
@@ -322,31 +377,11 @@ def record(cr, trace_id, token, status, values):
         next attempt, or ``None``)
     :return: whether the claim was still ours
     """
-    cr.execute(
-        """
-        UPDATE mailing_trace
-           SET trace_status = CASE WHEN mine.open THEN %(status)s ELSE trace_status END,
-               failure_type = CASE WHEN mine.open THEN %(failure_type)s
-                                   ELSE failure_type END,
-               failure_reason = CASE WHEN mine.open THEN %(failure_reason)s
-                                     ELSE failure_reason END,
-               sent_datetime = CASE WHEN %(status)s = 'sent'
-                                    THEN date_trunc('second', now() AT TIME ZONE 'utc')
-                                    ELSE sent_datetime END,
-               queue_attempts = COALESCE(queue_attempts, 0) + %(attempt)s,
-               queue_next_attempt = now() AT TIME ZONE 'utc'
-                                    + %(delay)s * interval '1 second',
-               queue_smtp_code = %(queue_smtp_code)s,
-               queue_smtp_status = %(queue_smtp_status)s,
-               write_date = now() AT TIME ZONE 'utc'
-          FROM (SELECT id AS mine_id,
-                       trace_status = 'process'
-                       OR (trace_status = 'error'
-                           AND failure_type = 'queue_in_doubt') AS open
-                  FROM mailing_trace WHERE id = %(trace)s FOR UPDATE) mine
-         WHERE id = mine.mine_id AND queue_claim_token = %(token)s
-     RETURNING id
-        """,
+    execute_prepared(
+        cr,
+        "mailing_queue_record",
+        _RECORD,
+        _RECORD_TYPES,
         {**values, "trace": trace_id, "token": token, "status": status},
     )
     return bool(cr.fetchone())

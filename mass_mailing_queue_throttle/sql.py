@@ -15,7 +15,7 @@ one provider, and no two statements can deadlock.
 
 from dataclasses import dataclass
 
-from psycopg2 import errors
+from odoo.addons.mass_mailing_queue.prepared import execute_prepared
 
 # First key of a capacity slot's advisory lock; the second is provider × 1000 + slot.
 LOCK_SLOT = 7_221_904
@@ -240,35 +240,6 @@ _PERMIT = f"""
 """
 
 
-def _execute_prepared(cr, name, statement, types, values):
-    """Run a statement that is planned once, and not each time.
-
-    For one whose planning takes longer than itself, where the cursor is a ledger's. A
-    pooler that lends another connection for each transaction cannot do that: then
-    it is planned each time.
-
-    :param dict types: the statement's parameters → their types in PostgreSQL
-    """
-    prepared = getattr(cr, "prepared", None)
-    if prepared is not None:
-        try:
-            if name not in prepared:
-                places = {key: f"${place}" for place, key in enumerate(types, 1)}
-                declared = ", ".join(types.values())
-                body = statement % places
-                # Nothing but this module's own text.
-                cr.execute(  # pylint: disable=sql-injection
-                    f"PREPARE {name} ({declared}) AS {body}"
-                )
-                prepared.add(name)
-            given = ", ".join(f"%({key})s" for key in types)
-            cr.execute(f"EXECUTE {name} ({given})", values)
-            return
-        except (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement):
-            cr.prepared = None
-    cr.execute(statement, values)
-
-
 def permit(cr, provider_id, domain, messages, recipients, horizon):
     """Ask for the turn of one email and take it if it is near.
 
@@ -278,7 +249,7 @@ def permit(cr, provider_id, domain, messages, recipients, horizon):
         a farther one reserves nothing
     :return: :class:`Permit`, ``None`` if the provider is not there (any more)
     """
-    _execute_prepared(
+    execute_prepared(
         cr,
         "mailing_provider_permit",
         _PERMIT,

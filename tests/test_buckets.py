@@ -18,23 +18,28 @@ from hypothesis import strategies as st
 
 from .throttling import MODULES
 
-ADDON = Path(__file__).resolve().parents[1] / "mass_mailing_queue_throttle"
+ROOT = Path(__file__).resolve().parents[1]
 BEGIN = datetime(2026, 1, 30, 21, 0, 0, tzinfo=timezone.utc)
 SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 FAR = 1e9
 
 
-def load_sql():
-    """The addon's statements; importing the addon would need Odoo."""
-    spec = importlib.util.spec_from_file_location("throttle_sql", ADDON / "sql.py")
+def load(name):
+    """A module of an addon that itself needs no Odoo; importing the addon would.
+
+    :param name: as Odoo imports it
+    """
+    path = ROOT.joinpath(*name.split(".")[2:]).with_suffix(".py")
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    sys.modules[spec.name] = module
+    # Dataclasses look their module up, and other modules import it.
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-sql = load_sql()
+prepared = load("odoo.addons.mass_mailing_queue.prepared")
+sql = load("odoo.addons.mass_mailing_queue_throttle.sql")
 
 
 class Account:
@@ -474,25 +479,25 @@ class LedgerCursor(psycopg2.extensions.cursor):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.prepared = set()
+        self.prepared = prepared.Prepared()
 
 
 def test_a_turn_is_planned_once(account):
     """Where the connection is always the same one, and it goes on where it is not."""
     account.reset([(1_000, "second", "message", "account")])
-    prepared = (
+    planned = (
         "SELECT generic_plans + custom_plans FROM pg_prepared_statements "
         "WHERE name = 'mailing_provider_permit'"
     )
     cursor = account.connect().cursor(cursor_factory=LedgerCursor)
     for _number in range(3):
         assert sql.permit(cursor, account.id, "a.test", 1, 1, 10).granted
-    cursor.execute(prepared)
-    assert cursor.fetchall() == [(3,)]
+    cursor.execute(planned)
+    assert cursor.fetchall() == [(2,)], "from the second time on"
     # As another of a pooler's connections.
     cursor.execute("DEALLOCATE ALL")
     for _number in range(3):
         assert sql.permit(cursor, account.id, "a.test", 1, 1, 10).granted
-    cursor.execute(prepared)
+    cursor.execute(planned)
     assert not cursor.fetchall(), "it is not tried again"
     cursor.connection.close()

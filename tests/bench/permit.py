@@ -7,7 +7,7 @@ import psutil
 
 from .. import campaigns, throttling
 from ..support.process import wait_until
-from ..test_buckets import Account, sql
+from ..test_buckets import Account, prepared, sql
 
 PERMITS = 3_000
 RECIPIENTS = 600
@@ -20,7 +20,7 @@ class Counting:
     def __init__(self, cursor):
         self._cursor = cursor
         self.statements = 0
-        self.prepared = set()
+        self.prepared = prepared.Prepared()
 
     def execute(self, *args):
         self.statements += 1

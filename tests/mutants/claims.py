@@ -43,11 +43,11 @@ mutant(
     (
         SQL,
         "AND trace.trace_status = 'outgoing' AND trace.queue_planned\n"
-        "           AND NOT COALESCE(trace.queue_held, false)\n"
-        "           AND mailing.state",
+        "          AND NOT COALESCE(trace.queue_held, false)\n"
+        "          AND mailing.state",
         "AND trace.queue_planned\n"
-        "           AND NOT COALESCE(trace.queue_held, false)\n"
-        "           AND mailing.state",
+        "          AND NOT COALESCE(trace.queue_held, false)\n"
+        "          AND mailing.state",
     ),
     tests=["TestDeliver.test_claim_is_won_once"],
 )
@@ -57,11 +57,11 @@ mutant(
     (
         SQL,
         "AND trace.trace_status = 'outgoing' AND trace.queue_planned\n"
-        "           AND NOT COALESCE(trace.queue_held, false)\n"
-        "           AND mailing.state",
+        "          AND NOT COALESCE(trace.queue_held, false)\n"
+        "          AND mailing.state",
         "AND trace.trace_status = 'outgoing'\n"
-        "           AND NOT COALESCE(trace.queue_held, false)\n"
-        "           AND mailing.state",
+        "          AND NOT COALESCE(trace.queue_held, false)\n"
+        "          AND mailing.state",
     ),
     tests=["TestDeliver.test_native_traces_are_not_ours_to_send"],
 )
@@ -70,28 +70,28 @@ mutant(
     "the claim's look at recipients that a person keeps back",
     (
         SQL,
-        "           AND NOT COALESCE(trace.queue_held, false)\n"
-        "           AND mailing.state",
-        "           AND mailing.state",
+        "          AND NOT COALESCE(trace.queue_held, false)\n"
+        "          AND mailing.state",
+        "          AND mailing.state",
     ),
     tests=[REFUSED],
 )
 mutant(
     "claim_while_paused",
     "the claim's look at a pause",
-    (SQL, "           AND NOT COALESCE(mailing.queue_paused, false)\n", ""),
+    (SQL, "          AND NOT COALESCE(mailing.queue_paused, false)\n", ""),
     tests=[REFUSED],
 )
 mutant(
     "claim_while_cancelled",
     "the claim's look at a cancellation",
-    (SQL, "           AND NOT COALESCE(mailing.queue_cancelled, false)\n", ""),
+    (SQL, "          AND NOT COALESCE(mailing.queue_cancelled, false)\n", ""),
     tests=[REFUSED],
 )
 mutant(
     "claim_in_draft",
     "the claim's look at the mailing's state",
-    (SQL, "           AND mailing.state = 'sending'\n", ""),
+    (SQL, "          AND mailing.state = 'sending'\n", ""),
     tests=[REFUSED],
 )
 mutant(
@@ -123,7 +123,7 @@ mutant(
 mutant(
     "record_of_others",
     "the record's look at whose claim it is",
-    (SQL, " AND queue_claim_token = %(token)s\n     RETURNING id", "\nRETURNING id"),
+    (SQL, " AND queue_claim_token = %(token)s\n    RETURNING id", "\nRETURNING id"),
     tests=["TestDeliver.test_h2_record_keeps_what_the_recipient_did"],
 )
 mutant(
