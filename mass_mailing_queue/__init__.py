@@ -1,3 +1,4 @@
+from . import shared_work
 from . import models
 from . import wizards
 from .hooks import uninstall_hook

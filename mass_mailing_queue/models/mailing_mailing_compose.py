@@ -10,6 +10,7 @@ from ..discretion import conceal, describe
 from ..exceptions import DeliveryStopped
 from ..ledger import is_server_trouble, transaction
 from ..parcels import Parcel, Route
+from ..shared_work import composing
 
 _logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class MailingMailing(models.Model):
         :raises psycopg2.Error: if PostgreSQL is in trouble, and not the content
         """
         try:
-            with transaction(self.env):
+            with transaction(self.env), composing():
                 return self._queue_compose_chunk(trace_ids), {}
         except Exception as error:
             if is_server_trouble(error):

@@ -7,3 +7,4 @@ from . import test_queue_job
 from . import test_replies
 from . import test_rights
 from . import test_scale
+from . import test_shared_work

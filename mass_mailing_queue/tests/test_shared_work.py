@@ -1,0 +1,129 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import email.policy
+import itertools
+from email.message import EmailMessage
+from functools import lru_cache, partial
+
+from odoo.tests import BaseCase, tagged
+from odoo.tools import html_sanitize
+
+from .. import shared_work
+
+#: Where words may stand, ``%s`` is for one or two of them.
+PLACES = (
+    "<p>Dear %s,</p><p>hello</p>",
+    "<div>%s</div>",
+    "%s",
+    "%s<p>first</p>%s",
+    "<p>\n  %s\n  <br/>%s</p>",
+    '<a href="https://example.com/?q=%s">%s</a>',
+    "<style>p {color: %s}</style><p>%s</p>",
+    "<title>%s</title><p>%s</p>",
+    "<!-- %s --><p>%s</p>",
+    "<!--[if mso]><b>%s</b><![endif]--><i>%s</i>",
+    "<table><tr>%s<td>%s</td></tr></table>",
+    "<pre>\n%s</pre><textarea>%s</textarea>",
+    "<p>-<o:p></o:p>%s<br/></p>%s",
+    "<p>%s<o:p></o:p>-<br/></p>%s",
+    "<div>%s<br/><p>%s</p></div>",
+    "<p>%s          </p>%s",
+    "<blockquote>%s</blockquote><p>%s</p>",
+    '<p title="a > b">%s</p>%s',
+    "<script>%s</script><p>%s</p>",
+    "<p>a<3 %s ></p>%s",
+    '<div class="gmail_quote">%s</div><p>%s</p>',
+)
+
+WORDS = (
+    "Anna",
+    "Zoë O'Hara-Weiß",
+    "名前 \U0001f600",
+    "20 % off, {{ now }}",
+    "",
+    " ",
+    "-",
+    "--",
+    "--\nAnna",
+    "\n> quoted",
+    "&amp;",
+    "&nbsp;x",
+    "O&#39;Hara & Sons",
+    "a\xa0b",
+    "a  b",
+    "a\r\nb",
+    "<b>bold</b>",
+    "javascript:alert(1)",
+    "expression(1)",
+    '" onclick="x',
+    "\u202e\u2028",
+    "x" * 995,
+    "On Monday Anna wrote:",
+)
+
+
+def fill(place, *words):
+    return place % words[: place.count("%s")]
+
+
+@tagged("post_install", "-at_install")
+class TestSharedWork(BaseCase):
+    def test_what_is_shared_is_what_upstream_makes(self):
+        """Texts that differ in any way, after each of them, in each place."""
+        body, loose = (
+            lru_cache(maxsize=None)(partial(html_sanitize, **options))
+            for options in ({"sanitize_style": True}, {"sanitize_tags": False})
+        )
+        for sanitize, place, first in itertools.product((body, loose), PLACES, WORDS):
+            sanitizer = shared_work.Sanitizer(sanitize)
+            sanitizer(fill(place, first, first))
+            for one, other in itertools.product(WORDS, (first, *WORDS[:2], "&amp;")):
+                for text in (fill(place, one, other), fill(place, other, one)):
+                    self.assertEqual(sanitizer(text), sanitize(text), (text, first))
+
+    def test_names_cost_nothing(self):
+        """Of a hundred emails, two are sanitized: the first, and it with a mark."""
+        calls = []
+
+        def sanitize(text):
+            calls.append(text)
+            return html_sanitize(text)
+
+        sanitizer = shared_work.Sanitizer(sanitize)
+        for number in range(100):
+            sanitizer(f"<div><p>Dear Contact {number},</p><b>news</b></div>")
+        self.assertEqual(len(calls), 2)
+
+    def test_only_while_composing(self):
+        """Whoever else sanitizes, gets the original."""
+        seen = len(shared_work._SANITIZERS)
+        html_sanitize("<p>a</p>")
+        self.assertEqual(len(shared_work._SANITIZERS), seen)
+
+    def test_headers_are_folded_as_python_does(self):
+        headers = [
+            ("Subject", "Zoë, this is our weekly newsletter " * 4),
+            ("Subject", "short"),
+            ("From", '"Zoë" <zoe@example.com>'),
+            ("Message-Id", f"<{'a' * 90}@example.com>"),
+            ("References", f"<{'b' * 90}@example.com> <{'c' * 90}@example.com>"),
+            ("List-Unsubscribe", f"<https://example.com/{'d' * 90}>"),
+            ("X-Empty", ""),
+            ("Subject", "=?utf-8?q?encoded?="),
+        ]
+        plain = super(shared_work.SharedHeaders, email.policy.SMTP)
+        self.assertIsInstance(email.policy.SMTP, shared_work.SharedHeaders)
+        for name, value in headers * 2:
+            message = EmailMessage(policy=email.policy.SMTP)
+            message[name] = value
+            _name, header = plain.header_store_parse(name, value)
+            self.assertEqual(message[name], header)
+            for policy in (email.policy.SMTP, email.policy.SMTP.clone(linesep="\n")):
+                folded = super(shared_work.SharedHeaders, policy)._fold(name, header)
+                self.assertEqual(policy.fold(name, message[name]), folded)
+
+    def test_a_line_break_is_refused_each_time(self):
+        for _number in range(2):
+            with self.assertRaises(ValueError):
+                EmailMessage(policy=email.policy.SMTP)["Subject"] = "a\nBcc: x"
