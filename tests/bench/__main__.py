@@ -5,10 +5,14 @@ import json
 from pathlib import Path
 
 from ..support.workspace import Workspace
-from . import permit
+from . import permit, rates
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = {"permit": permit.measure}
+PARTS = {
+    "plain": rates.plain,
+    "newsletter": rates.newsletter,
+    "permit": permit.measure,
+}
 
 
 def main():
