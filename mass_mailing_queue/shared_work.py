@@ -17,19 +17,18 @@ from contextvars import ContextVar
 from functools import lru_cache
 
 from odoo.orm import fields_textual
-from odoo.tools.lru import LRU
 
 from odoo.addons.mail.models import mail_render_mixin
 
 _TAG = re.compile(r"(<[^>]*>)")
 #: Elements whose text is no text.
 _RAW = re.compile(
-    r"(script|style|title|textarea|xmp|iframe|noembed|noframes|plain)", re.I
+    r"(script|style|title|textarea|xmp|iframe|noembed|noframes|plaintext)", re.I
 )
+_LINK = re.compile(r"<(/?)a[\s>]", re.I)
 
-#: Of these, one a language: the mailings that this process sends at a time.
-_SANITIZERS = LRU(32)
-_composing = ContextVar("mass_mailing_queue_composing", default=False)
+#: What is known of the emails that are being made, ``None`` if none are.
+_stencils = ContextVar("mass_mailing_queue_stencils", default=None)
 
 
 def is_plain(text):
@@ -49,94 +48,115 @@ def is_plain(text):
     )
 
 
-class Sanitizer:
-    """Sanitizes texts that differ in plain words, such as names, and in nothing else.
+class Stencil:
+    """What a function makes of HTML that differs in plain words, such as names.
 
-    The first one is its reference. Another one with the same tags, and with plain
-    words where it differs, is sanitized when the reference is, with these words in it.
-    Where they go is found with marks in their place, and tried with the reference's.
+    The first text is the reference. Of another one with the same tags, and with plain
+    words where it differs, the function makes what it makes of the reference, with
+    these words in it. Where they go is found with marks in their place, and tried with
+    the reference's.
 
-    :param sanitize: the function, of a text
+    :param function: of a text, which neither reads nor changes plain words
+    :param bool in_links: whether that holds for words in links, too
     """
 
-    def __init__(self, sanitize):
-        self._sanitize = sanitize
-        # Each is assigned as one, as threads share a sanitizer.
-        # The first text's tokens, and what it is sanitized.
+    def __init__(self, function, in_links=True):
+        self._function = function
+        self._in_links = in_links
+        # The first text's tokens, and what is made of it.
         self._reference = None
-        # Numbers of tokens; sanitized text with them in it: [text, number, text, …].
-        self._known = frozenset(), []
+        # Numbers of tokens; a result with them in it: [text, number, text, …].
+        self._places, self._pattern = set(), []
         self._refused = set()
         self._mark = secrets.token_hex(8)
 
     def __call__(self, text):
-        tokens = _TAG.split(text)
+        tokens = _TAG.split(str(text))
         if self._reference is None:
-            result = self._sanitize(text)
-            self._reference = tokens, result
-            return result
-        reference, result = self._reference
-        if len(tokens) == len(reference):
-            pairs = enumerate(zip(tokens, reference, strict=True))
+            self._type = type(text)
+            self._reference, self._result = tokens, self._function(text)
+            return self._result
+        if len(tokens) == len(self._reference):
+            pairs = enumerate(zip(tokens, self._reference, strict=True))
             places = {place for place, (token, other) in pairs if token != other}
             if not places:
-                return result
-            if pattern := self._find_pattern(tokens, places):
-                return _fill(tokens, pattern)
-        return self._sanitize(text)
+                return self._result
+            if self._knows(tokens, places):
+                return self._fill(tokens, self._pattern)
+        return self._function(text)
 
-    def _find_pattern(self, tokens, places):
-        """Return the sanitized text with these places in it, ``None`` if not known."""
+    def _knows(self, tokens, places):
+        """Return whether the pattern has these places, or can have them."""
         if places & self._refused or not all(is_plain(tokens[it]) for it in places):
-            return None
-        known, pattern = self._known
-        return pattern if places <= known else self._learn(known | places)
+            return False
+        return places <= self._places or self._learn(self._places | places)
 
     def _learn(self, wanted):
-        """Find where these places of the reference are in the sanitized one."""
-        reference, result = self._reference
-        marked = list(reference)
-        for place in wanted:
-            marked[place] = f"{self._mark}x{place}x"
-        pattern = re.split(
-            # A whole text: what stands beside it could change what it means.
-            rf"(?<=>){self._mark}x(\d+)x(?=<)",
-            self._sanitize("".join(marked)),
+        """Find where these places of the reference are in the result."""
+        if not any(map(self._is_special, wanted)):
+            marked = list(self._reference)
+            for place in wanted:
+                marked[place] = f"{self._mark}x{place}x"
+            pattern = re.split(
+                # A whole text: what stands beside it could change what it means.
+                rf"(?<=>){self._mark}x(\d+)x(?=<)",
+                str(self._function(self._type("".join(marked)))),
+            )
+            pattern[1::2] = map(int, pattern[1::2])
+            if self._fill(self._reference, pattern) == self._result:
+                self._places, self._pattern = wanted, pattern
+                return True
+        self._refused |= wanted - self._places
+        return False
+
+    def _is_special(self, place):
+        """Return whether the function may read what stands there."""
+        before = self._reference[:place]
+        if not self._in_links:
+            links = filter(None, map(_LINK.match, reversed(before)))
+            if (link := next(links, None)) and not link[1]:
+                return True
+        return bool(before and _RAW.match(before[-1], 1))
+
+    def _fill(self, tokens, pattern):
+        """Return the result with these tokens in it."""
+        return type(self._result)(
+            "".join(
+                tokens[part] if number % 2 else part
+                for number, part in enumerate(pattern)
+            )
         )
-        pattern[1::2] = map(int, pattern[1::2])
-        in_raw = any(_RAW.match(text.rpartition("<")[2]) for text in pattern[:-1:2])
-        if not in_raw and _fill(reference, pattern) == result:
-            self._known = frozenset(wanted), pattern
-            return pattern
-        self._refused |= wanted - self._known[0]
-        return None
-
-
-def _fill(tokens, pattern):
-    return "".join(
-        tokens[part] if number % 2 else part for number, part in enumerate(pattern)
-    )
 
 
 @contextmanager
 def composing():
     """Let the emails that are made in this block share what they have in common."""
-    token = _composing.set(True)
+    token = _stencils.set({})
     try:
         yield
     finally:
-        _composing.reset(token)
+        _stencils.reset(token)
+
+
+def share(function, text, *key, in_links=True):
+    """Return what a function makes of HTML, without it where that is known.
+
+    :param function: see :class:`Stencil`
+    :param key: says which function it is, with what else it is given
+    """
+    stencils = _stencils.get()
+    if stencils is None or not isinstance(text, str):
+        return function(text)
+    key = (*key, text.count("<"))
+    if key not in stencils:
+        stencils[key] = Stencil(function, in_links)
+    return stencils[key](text)
 
 
 def _sanitize(src, *args, original=fields_textual.html_sanitize, **options):
-    if not _composing.get() or args or not isinstance(src, str):
-        return original(src, *args, **options)
-    key = tuple(sorted(options.items())), src.count("<")
-    sanitizer = _SANITIZERS.get(key)
-    if sanitizer is None:
-        sanitizer = Sanitizer(lambda text: original(text, **options))
-        _SANITIZERS[key] = sanitizer
-    return sanitizer(src)
+    return share(
+        lambda text: original(text, *args, **options), src, args, *options.items()
+    )
 
 
 class SharedHeaders(type(email.policy.SMTP)):

@@ -1,5 +1,6 @@
 from . import link_tracker
 from . import mail_mail
+from . import mail_render_mixin
 from . import mailing_contact
 from . import mailing_list
 from . import mailing_queue_guard

@@ -6,6 +6,8 @@ import itertools
 from email.message import EmailMessage
 from functools import lru_cache, partial
 
+from markupsafe import Markup
+
 from odoo.tests import BaseCase, tagged
 from odoo.tools import html_sanitize
 
@@ -76,11 +78,11 @@ class TestSharedWork(BaseCase):
             for options in ({"sanitize_style": True}, {"sanitize_tags": False})
         )
         for sanitize, place, first in itertools.product((body, loose), PLACES, WORDS):
-            sanitizer = shared_work.Sanitizer(sanitize)
-            sanitizer(fill(place, first, first))
+            stencil = shared_work.Stencil(sanitize)
+            stencil(fill(place, first, first))
             for one, other in itertools.product(WORDS, (first, *WORDS[:2], "&amp;")):
                 for text in (fill(place, one, other), fill(place, other, one)):
-                    self.assertEqual(sanitizer(text), sanitize(text), (text, first))
+                    self.assertEqual(stencil(text), sanitize(text), (text, first))
 
     def test_names_cost_nothing(self):
         """Of a hundred emails, two are sanitized: the first, and it with a mark."""
@@ -90,16 +92,37 @@ class TestSharedWork(BaseCase):
             calls.append(text)
             return html_sanitize(text)
 
-        sanitizer = shared_work.Sanitizer(sanitize)
+        stencil = shared_work.Stencil(sanitize)
         for number in range(100):
-            sanitizer(f"<div><p>Dear Contact {number},</p><b>news</b></div>")
+            stencil(f"<div><p>Dear Contact {number},</p><b>news</b></div>")
         self.assertEqual(len(calls), 2)
 
     def test_only_while_composing(self):
         """Whoever else sanitizes, gets the original."""
-        seen = len(shared_work._SANITIZERS)
-        html_sanitize("<p>a</p>")
-        self.assertEqual(len(shared_work._SANITIZERS), seen)
+        calls = []
+        for text in ("<p>a</p>", "<p>b</p>") * 2:
+            shared_work.share(calls.append, text, "key")
+        self.assertEqual(len(calls), 4)
+        with shared_work.composing():
+            for text in ("<p>a</p>", "<p>a</p>", None):
+                shared_work.share(calls.append, text, "key")
+        self.assertEqual(len(calls), 6)
+
+    def test_words_in_links_are_labels(self):
+        """Where a link's text matters, texts that differ there are not alike."""
+        calls = []
+
+        def label(text):
+            calls.append(text)
+            return Markup(text)
+
+        stencil = shared_work.Stencil(label, in_links=False)
+        for name in ("Anna", "Berta"):
+            text = f"<p>Dear {name}, <b>see</b> <a href='x'>for <i>{name}</i></a></p>"
+            self.assertEqual(stencil(Markup(text)), text)
+        self.assertEqual(len([text for text in calls if "Berta" in text]), 1)
+        found = stencil(Markup(text.replace("Dear Berta", "Dear Carla")))
+        self.assertIsInstance(found, Markup)
 
     def test_headers_are_folded_as_python_does(self):
         headers = [
