@@ -33,7 +33,7 @@ def marks(env):
     for name in kept_models(env):
         env.cr.execute(f'SELECT COALESCE(max(id), 0) FROM "{env[name]._table}"')
         highest[name] = env.cr.fetchone()[0]
-    env.cr.execute("SELECT (now() AT TIME ZONE 'utc')::timestamp(0)::text")
+    env.cr.execute("SELECT date_trunc('second', now() AT TIME ZONE 'utc')::text")
     return {"baseline": highest, "since": env.cr.fetchone()[0]}
 
 
