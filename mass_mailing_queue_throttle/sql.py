@@ -432,7 +432,7 @@ def slow_down(cr, provider_id, reply):
     """Send slower from now on: the provider refused for our rate.
 
     The rate drops to the part of it that was accepted since the last drop, at most to
-    half and at least by a twentieth, so that it is below the provider's own after a few
+    half and at least by a fiftieth, so that it is below the provider's own after a few
     reactions however far that is. It never falls below a hundredth of the configured
     rate, or one message a minute.
 
@@ -467,7 +467,7 @@ def slow_down(cr, provider_id, reply):
         )
         UPDATE mailing_provider_state state
            SET reduced_rate = CASE WHEN react THEN GREATEST(
-                   rate * LEAST(GREATEST(accepted * 0.98, 0.5), 0.95),
+                   rate * GREATEST(accepted * 0.98, 0.5),
                    LEAST(COALESCE(configured, rate) / 100, 1), 1.0 / 60)
                    ELSE reduced_rate END,
                reduced_at = CASE WHEN react THEN now ELSE reduced_at END,
