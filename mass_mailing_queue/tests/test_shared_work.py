@@ -140,9 +140,7 @@ class TestSharedWork(BaseCase):
         for name, value in headers * 2:
             message = EmailMessage(policy=email.policy.SMTP)
             message[name] = value
-            _name, header = plain.header_store_parse(
-                email.policy.SMTP, name, value
-            )
+            _name, header = plain.header_store_parse(email.policy.SMTP, name, value)
             self.assertEqual(message[name], header)
             for policy in (email.policy.SMTP, email.policy.SMTP.clone(linesep="\n")):
                 folded = plain._fold(policy, name, header)
