@@ -135,7 +135,7 @@ class TestSharedWork(BaseCase):
             ("X-Empty", ""),
             ("Subject", "=?utf-8?q?encoded?="),
         ]
-        plain = email.policy.EmailPolicy
+        plain = shared_work.SharedHeaders.__base__
         self.assertIsInstance(email.policy.SMTP, shared_work.SharedHeaders)
         for name, value in headers * 2:
             message = EmailMessage(policy=email.policy.SMTP)
