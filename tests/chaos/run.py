@@ -11,7 +11,7 @@ from .faults_people import press_at_once
 from .world import SENDERS, TIME_LIMIT, WORKERS, World
 
 #: How long a run may take (seconds): its waits are shortened, so it is stuck then.
-PATIENCE = 420
+PATIENCE = 900
 HURRY_SECONDS = 2
 
 #: How long what is left may take (seconds). After a crash of PostgreSQL, Odoo's pool
