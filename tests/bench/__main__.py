@@ -1,16 +1,24 @@
-"""Measures what is asked for, prints it and writes `build/bench.json`."""
+"""Measures what is asked for, and writes `bench.json`, `bench.md` and `bench.svg`.
+
+They are in `build/`. What was not asked for stays as it was measured before.
+"""
 
 import argparse
 import json
 from pathlib import Path
 
 from ..support.workspace import Workspace
-from . import permit, rates
+from . import costs, memory, permit, planning, rates, report, workers
 
-ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(__file__).resolve().parents[2] / "build"
 PARTS = {
     "plain": rates.plain,
     "newsletter": rates.newsletter,
+    "workers": workers.measure,
+    "latency": workers.behind_latency,
+    "planning": planning.measure,
+    "memory": memory.measure,
+    "costs": costs.measure,
     "permit": permit.measure,
 }
 
@@ -22,15 +30,18 @@ def main():
     unknown = set(options.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    path = ROOT / "build" / "bench.json"
+    path = BUILD / "bench.json"
     figures = json.loads(path.read_text()) if path.exists() else {}
-    with Workspace(ROOT / "build" / "tests") as workspace:
+    with Workspace(BUILD / "tests") as workspace:
         for part in options.parts or PARTS:
             with workspace.scope() as scope:
                 figures.update(PARTS[part](scope))
-    path.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
-    for name, value in sorted(figures.items()):
-        print(f"{name} {value}")
+            # Kept part by part: all of them take most of an hour.
+            path.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
+    page = report.page(figures)
+    (BUILD / "bench.md").write_text(page)
+    report.chart(figures, BUILD / "bench.svg")
+    print(page)
 
 
 if __name__ == "__main__":

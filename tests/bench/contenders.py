@@ -8,6 +8,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
+import psutil
+
 from .. import campaigns
 from ..demo.campaign import Campaign
 
@@ -186,3 +188,12 @@ def capture(scope, content):
     ours.send()
     ours.server.stop()
     return Path(sink.messages()[0].spooled).read_bytes()
+
+
+def processor_seconds(server):
+    """What the server's processes have used of the processor so far."""
+    main = psutil.Process(server.pid)
+    return sum(
+        sum(process.cpu_times()[:2])
+        for process in [main, *main.children(recursive=True)]
+    )

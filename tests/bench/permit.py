@@ -3,11 +3,10 @@
 import statistics
 import time
 
-import psutil
-
 from .. import campaigns, throttling
 from ..support.process import wait_until
 from ..test_buckets import Account, prepared, sql
+from .contenders import processor_seconds
 
 PERMITS = 3_000
 RECIPIENTS = 600
@@ -94,12 +93,3 @@ class Plain(throttling.Bench):
     """Without the addon that limits."""
 
     modules = campaigns.MODULES
-
-
-def processor_seconds(server):
-    """What the server's processes have used of the processor so far."""
-    main = psutil.Process(server.pid)
-    return sum(
-        sum(process.cpu_times()[:2])
-        for process in [main, *main.children(recursive=True)]
-    )

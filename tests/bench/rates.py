@@ -4,15 +4,17 @@ import statistics
 
 from .contenders import Ceiling, Native, NativeTuned, Ours, capture
 
-RECIPIENTS = 2_000
+#: The headline is the plain one's.
+RECIPIENTS = {"plain": 10_000, "newsletter": 2_000}
 ROUNDS = 3
 
 
-def measure(scope, content="plain", recipients=RECIPIENTS, rounds=ROUNDS):
+def measure(scope, content):
     """Let all send the same campaign in turn, and compare them round by round.
 
     :return: rates and the medians of the rounds' ratios
     """
+    recipients = RECIPIENTS[content]
     contenders = {
         "native_untuned_rate": Native(scope, recipients, content),
         "native_tuned_rate": NativeTuned(scope, recipients, content),
@@ -22,7 +24,7 @@ def measure(scope, content="plain", recipients=RECIPIENTS, rounds=ROUNDS):
         scope.sink().start(), recipients, capture(scope, content)
     )
     seen = {name: [] for name in contenders}
-    for number in range(1, rounds + 1):
+    for number in range(1, ROUNDS + 1):
         for name, contender in contenders.items():
             seen[name].append(contender.send())
             print(f"{content} round {number}: {name} {seen[name][-1]:.1f}", flush=True)
@@ -44,7 +46,7 @@ def measure(scope, content="plain", recipients=RECIPIENTS, rounds=ROUNDS):
 
 
 def plain(scope):
-    return measure(scope)
+    return measure(scope, "plain")
 
 
 def newsletter(scope):
