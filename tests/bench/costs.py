@@ -39,8 +39,9 @@ def send_profiled(env, step, draft, steps):
     send()
     profile = cProfile.Profile()
     profile.runcall(send)
+    stats = pstats.Stats(profile).stats
     found = {}
-    for (file, _line, name), values in pstats.Stats(profile).stats.items():
+    for (file, _line, name), values in stats.items():
         if "/mass_mailing_queue" in file or name.startswith("<method '"):
             calls, seconds = found.get(name, (0, 0))
             found[name] = calls + values[1], seconds + values[3]
@@ -48,18 +49,18 @@ def send_profiled(env, step, draft, steps):
     def count(name):
         return found.get(name, (0, 0))[0]
 
-    ledger = count("run")
-    whole = found["_queue_run_job"][1]
+    def driver(method, of):
+        return count(f"<method '{method}' of 'psycopg2.extensions.{of}' objects>")
+
+    def share(name):
+        return found.get(name, (0, 0))[1] / found["_queue_run_job"][1]
+
     return {
-        "statements": count(
-            "<method 'execute' of 'psycopg2.extensions.cursor' objects>"
-        ),
-        "commits": ledger
-        + count("<method 'commit' of 'psycopg2.extensions.connection' objects>"),
-        "calls": sum(v[1] for v in pstats.Stats(profile).stats.values()),
-        "steps": {
-            one: found.get(name, (0, 0))[1] / whole for one, name in steps.items()
-        },
+        "statements": driver("execute", "cursor"),
+        # What goes over the ledger is committed by itself.
+        "commits": driver("commit", "connection") + count("run"),
+        "calls": sum(values[1] for values in stats.values()),
+        "steps": {one: share(name) for one, name in steps.items()},
     }
 
 

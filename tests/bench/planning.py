@@ -1,4 +1,4 @@
-"""From Send to jobs: how fast, with how much memory, and when the first email leaves."""
+"""From Send to jobs: how fast, in how much memory, and when the first email leaves."""
 
 import time
 
