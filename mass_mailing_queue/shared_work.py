@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 
 from odoo.orm import fields_textual
+from odoo.tools import mail
 
 from odoo.addons.mail.models import mail_render_mixin
 
@@ -193,9 +194,26 @@ def _parse_header(factory, name, value):
     return name, header
 
 
+_original_split = mail.email_split_tuples
+
+
+@lru_cache(maxsize=2048)
+def _split_once(text):
+    return tuple(_original_split(text))
+
+
+def _split(text):
+    # Whole lists that somebody imports are not kept.
+    if type(text) is not str or len(text) > 500:
+        return _original_split(text)
+    return list(_split_once(text))
+
+
 fields_textual.html_sanitize = _sanitize
 # The renderer normalizes one template anew for each recipient.
 mail_render_mixin.html_normalize = lru_cache(maxsize=16)(
     mail_render_mixin.html_normalize
 )
+# The addresses of one email are taken apart forty times on its way.
+mail.email_split_tuples = _split
 email.policy.SMTP = SharedHeaders(**vars(email.policy.SMTP))

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 
 from markupsafe import Markup
 
+from odoo import tools
 from odoo.tests import BaseCase, tagged
 from odoo.tools import html_sanitize
 
@@ -145,6 +146,15 @@ class TestSharedWork(BaseCase):
             for policy in (email.policy.SMTP, email.policy.SMTP.clone(linesep="\n")):
                 folded = plain._fold(policy, name, header)
                 self.assertEqual(policy.fold(name, message[name]), folded)
+
+    def test_addresses_are_split_as_odoo_does(self):
+        texts = ("a@b.c", '"Zoë, X" <z@b.c>, d@b.c', "x y z@b.c", "@b.c", "no", "", 0)
+        for text in texts * 2:
+            found = shared_work._original_split(text)
+            self.assertEqual(tools.mail.email_split_tuples(text), found)
+            # What a caller does to its list is not seen by the next one.
+            tools.mail.email_split_tuples(text).append("x")
+        self.assertIs(tools.mail.email_split_tuples, shared_work._split)
 
     def test_a_line_break_is_refused_each_time(self):
         for _number in range(2):
