@@ -28,6 +28,11 @@ _RAW = re.compile(
 )
 _LINK = re.compile(r"<(/?)a[\s>]", re.I)
 
+#: Headers that hold web addresses.
+_ADDRESSES = frozenset({"list-unsubscribe"})
+#: Longest line that RFC 5322 (2.1.1) allows, without its end and some room for signs.
+MAX_LINE = 980
+
 #: What is known of the emails that are being made, ``None`` if none are.
 _stencils = ContextVar("mass_mailing_queue_stencils", default=None)
 
@@ -161,7 +166,12 @@ def _sanitize(src, *args, original=fields_textual.html_sanitize, **options):
 
 
 class SharedHeaders(type(email.policy.SMTP)):
-    """Odoo's policy for outgoing emails, which keeps parsed headers and folded ones."""
+    """Odoo's policy for outgoing emails, which keeps parsed headers and folded ones.
+
+    Nor does it fold web addresses: Python can do that only by encoding them, which RFC
+    2047 (5) forbids there and many clients do not undo, and which takes it longer than
+    all else of an email's headers.
+    """
 
     def header_store_parse(self, name, value):
         if type(value) is not str:
@@ -169,6 +179,12 @@ class SharedHeaders(type(email.policy.SMTP)):
         return _parse_header(self.header_factory, name, value)
 
     def _fold(self, name, value, *args, **kwargs):
+        if (
+            name.lower() in _ADDRESSES
+            and self.max_line_length
+            and len(value) < MAX_LINE - len(name)
+        ):
+            return self.clone(max_line_length=None)._fold(name, value, *args, **kwargs)
         kept = getattr(value, "mass_mailing_queue_folded", None)
         if kept is None:
             return super()._fold(name, value, *args, **kwargs)

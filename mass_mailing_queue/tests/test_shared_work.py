@@ -132,7 +132,7 @@ class TestSharedWork(BaseCase):
             ("From", '"Zoë" <zoe@example.com>'),
             ("Message-Id", f"<{'a' * 90}@example.com>"),
             ("References", f"<{'b' * 90}@example.com> <{'c' * 90}@example.com>"),
-            ("List-Unsubscribe", f"<https://example.com/{'d' * 90}>"),
+            ("List-Unsubscribe", f"<https://example.com/{'d' * 990}>"),
             ("X-Empty", ""),
             ("Subject", "=?utf-8?q?encoded?="),
         ]
@@ -146,6 +146,19 @@ class TestSharedWork(BaseCase):
             for policy in (email.policy.SMTP, email.policy.SMTP.clone(linesep="\n")):
                 folded = plain._fold(policy, name, header)
                 self.assertEqual(policy.fold(name, message[name]), folded)
+
+    def test_h30_web_addresses_in_headers_are_not_encoded(self):
+        """H30: a link is what it is, in one line as long as a line may be."""
+        link = f"<https://example.com/{'d' * 900}?e=zoe%40example.com>"
+        message = EmailMessage(policy=email.policy.SMTP)
+        message["List-Unsubscribe"] = link
+        for linesep in ("\r\n", "\n"):
+            text = message.as_string(policy=email.policy.SMTP.clone(linesep=linesep))
+            line = f"List-Unsubscribe: {link}{linesep}"
+            self.assertTrue(text.startswith(line), text)
+        plain = EmailMessage(policy=email.policy.default)
+        plain["List-Unsubscribe"] = link
+        self.assertIn("=?utf-8?q?", plain.as_string())
 
     def test_addresses_are_split_as_odoo_does(self):
         texts = ("a@b.c", '"Zoë, X" <z@b.c>, d@b.c', "x y z@b.c", "@b.c", "no", "", 0)

@@ -67,6 +67,12 @@ DIFFERENCES = (
         outcomes.prove_opted_out,
     ),
     Difference(
+        "Web addresses in headers are not encoded",
+        "natively they are, to be folded (H30)",
+        outcomes.claims_encoded,
+        outcomes.prove_encoded,
+    ),
+    Difference(
         "The server's reason is on the trace",
         "natively it is lost with the mail",
         leftovers.claims_reason,

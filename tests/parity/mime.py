@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.support.ledger import identity
 
+#: Not a header: whether the link of one is encoded.
+ENCODED = "header List-Unsubscribe is encoded"
 BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
 
 
@@ -89,6 +91,8 @@ def _headers(prefix, part, meanings, subject):
         fields.setdefault(f"{prefix}header {name}", []).append(
             _value(name.lower(), str(value), part, meanings, subject)
         )
+        if name.lower() == "list-unsubscribe":
+            fields[ENCODED] = "=?" in str(value)
     return {f"{prefix}header order": order, **fields}
 
 
@@ -103,7 +107,7 @@ def _value(name, value, part, meanings, subject):
     if name == "content-transfer-encoding" and value == _usual_encoding(part):
         return "[as Python chooses for this text]"
     if name == "list-unsubscribe":
-        # Python folds a link by encoding it, and where depends on its token.
+        # Python folds a link by encoding it; see ENCODED.
         value = str(make_header(decode_header(value)))
     return meanings.text(value, subject)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from . import mime
 from .comparison import MISSING
 from .judged import (
     CANCELLED,
@@ -120,3 +121,12 @@ def prove_sample(judged, claimed):
         assert set(people.values()) == {1}, side.label
         totals.append((drawn, sorted(people)))
     assert totals[0] == totals[1]
+
+
+def claims_encoded(judged, deviation):
+    return deviation.field == mime.ENCODED
+
+
+def prove_encoded(judged, claimed):
+    """Natively every link is encoded, here none; what they say is compared apart."""
+    assert {(one.native, one.queue) for one in claimed} == {(True, False)}
