@@ -1,0 +1,1 @@
+"""Readers of quotas, over real HTTP to servers on this machine."""
