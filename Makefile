@@ -31,6 +31,7 @@ demo: environment ## Send a campaign to RECIPIENTS with WORKERS [JOB_SIZE] and r
 
 test: environment ## Run all suites, in PROCESSES at a time
 	@$(BUILDER) balancer
+	@$(BUILDER) browser
 	@$(VENV)/python -m pytest tests -n $(PROCESSES) --dist loadfile \
 		--no-loadscope-reorder --durations 15
 

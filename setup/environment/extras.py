@@ -17,15 +17,38 @@ WRAPPER = """\
 UNPRIVILEGED = '[ "$(id -u)" != 0 ] || set -- -u nobody "$@"\n'
 
 
-def find_chromium():
-    """The machine's Chromium, or None."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+# Its fonts are where it was unpacked, too; what the machine has is used as well.
+FONTS = """\
+<?xml version="1.0"?>
+<fontconfig>
+    <dir>{root}/usr/share/fonts</dir>
+    <dir>/usr/share/fonts</dir>
+    <cachedir>{root}/fonts-cache</cachedir>
+</fontconfig>
+"""
+
+
+def find_chromium(layout):
+    """The machine's Chromium or the one that was unpacked, or None."""
+    names = "chromium", "chromium-browser", str(layout.browser / "chromium")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 def build_browser(layout):
-    """Have a Chromium: the machine's, or Debian's installed."""
-    if not find_chromium():
-        apt.install("chromium", "Chromium", layout.logs / "browser.log")
+    """Have a Chromium: the machine's, or Debian's unpacked."""
+    if find_chromium(layout):
+        return
+    root = layout.browser
+    fonts = root / "fonts.conf"
+    _unpack_program(
+        layout,
+        root,
+        "chromium",
+        "chromium",
+        prologue=f'export FONTCONFIG_FILE="{fonts}"\n',
+        folder="usr/lib/chromium",
+    )
+    write_atomically(fonts, FONTS.format(root=root))
 
 
 def find_smtp_sink(layout):
@@ -50,11 +73,11 @@ def build_balancer(layout):
         _unpack_program(layout, layout.balancer, "haproxy", "haproxy")
 
 
-def _unpack_program(layout, root, program, package, prologue=""):
+def _unpack_program(layout, root, program, package, prologue="", folder="usr/sbin"):
     """Unpack a package of the machine's own suite and what it depends on.
 
     :param root: folder to unpack below; the program's wrapper is put on top
-    :param program: its name in the package's `usr/sbin`
+    :param program: its name in the package's `folder`
     :param prologue: shell commands to run before the program
     """
     log = layout.logs / f"{program}.log"
@@ -70,7 +93,7 @@ def _unpack_program(layout, root, program, package, prologue=""):
     script = WRAPPER.format(
         prologue=prologue,
         libraries=os.pathsep.join(map(str, libraries)),
-        program=root / "usr/sbin" / program,
+        program=root / folder / program,
     )
     write_atomically(root / program, script, mode=0o755)
 

@@ -66,3 +66,7 @@ class Layout:
     @property
     def balancer(self):
         return self.root / "balancer"
+
+    @property
+    def browser(self):
+        return self.root / "browser"

@@ -21,7 +21,7 @@ def describe(layout, odoo):
             "bin": str(cluster.embedded_bin(virtualenv.site_packages(layout))),
             "run_as": cluster.system_user(),
         },
-        "chromium": extras.find_chromium(),
+        "chromium": extras.find_chromium(layout),
         "faketime": extras.find_faketime(layout),
         "haproxy": extras.find_haproxy(layout),
         "smtp_sink": extras.find_smtp_sink(layout),
