@@ -712,38 +712,32 @@ def settled_mails(cr, limit):
     return cr.fetchall()
 
 
-def runner_leads(cr):
-    """Return whether a job runner holds its lock on this database."""
-    cr.execute(
-        """
-        SELECT EXISTS (
-            SELECT 1 FROM pg_locks
-             WHERE locktype = 'advisory' AND granted AND objsubid = 1
-               AND classid::bigint = %(lock)s >> 32
-               AND objid::bigint = %(lock)s & 4294967295
-               AND database = (SELECT oid FROM pg_database
-                                WHERE datname = current_database()))
-        """,
-        {"lock": RUNNER_LOCK},
-    )
-    return cr.fetchone()[0]
-
-
-def jobs_are_stuck(cr):
-    """Return whether due jobs have waited for minutes while none was started."""
-    cr.execute(
-        """
-        SELECT EXISTS (
+#: Whether a job runner holds its lock on this database, and no due jobs have waited for
+#: minutes while none was started.
+RUNNER_WORKS = f"""
+    EXISTS (
+        SELECT 1 FROM pg_locks
+         WHERE locktype = 'advisory' AND granted AND objsubid = 1
+           AND classid::bigint = {RUNNER_LOCK} >> 32
+           AND objid::bigint = {RUNNER_LOCK} & 4294967295
+           AND database = (SELECT oid FROM pg_database
+                            WHERE datname = current_database()))
+    AND NOT (
+        EXISTS (
             SELECT 1 FROM queue_job
              WHERE state = 'pending' AND mailing_id IS NOT NULL
                AND GREATEST(eta, date_created)
                    < now() AT TIME ZONE 'utc' - interval '3 minutes')
-           AND NOT EXISTS (
+        AND NOT EXISTS (
             SELECT 1 FROM queue_job
              WHERE (state IN ('enqueued', 'started') AND date_enqueued IS NOT NULL)
-                OR date_done > now() AT TIME ZONE 'utc' - interval '3 minutes')
-        """
-    )
+                OR date_done > now() AT TIME ZONE 'utc' - interval '3 minutes'))
+"""
+
+
+def runner_works(cr):
+    """Return whether a job runner leads and starts jobs that are due."""
+    cr.execute(f"SELECT {RUNNER_WORKS}")  # pylint: disable=sql-injection
     return cr.fetchone()[0]
 
 

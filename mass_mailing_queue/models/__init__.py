@@ -16,5 +16,7 @@ from . import mailing_mailing_deliver
 from . import mailing_mailing_settle
 from . import mailing_mailing_control
 from . import mailing_mailing_runner
+from . import mailing_mailing_progress
+from . import mailing_mailing_audience
 from . import queue_job
 from . import res_config_settings

@@ -38,7 +38,7 @@ class MailingMailing(models.Model):
     def _queue_runner_is_present(self):
         """Return whether a job runner leads and starts jobs that are due."""
         self.env["queue.job"].flush_model()
-        return sql.runner_leads(self.env.cr) and not sql.jobs_are_stuck(self.env.cr)
+        return sql.runner_works(self.env.cr)
 
     @api.model
     def _queue_wake_cron(self):

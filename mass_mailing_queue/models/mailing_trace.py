@@ -61,9 +61,17 @@ class MailingTrace(models.Model):
     _queue_plan_uniq = models.UniqueIndex(
         "(mass_mailing_id, model, res_id) WHERE queue_planned"
     )
-    # Who still waits: progress, orphans, the finalizer.
+    # Who still waits: orphans, the finalizer.
     _queue_open_idx = models.Index(
         "(mass_mailing_id, trace_status) WHERE trace_status IN ('outgoing', 'process')"
+    )
+    # Progress of any number of mailings, the rate and the chart, without the rows.
+    _queue_progress_idx = models.Index(
+        "(mass_mailing_id, trace_status, sent_datetime)"
+    )
+    # What waits for a person's decision: few, among a million.
+    _queue_decide_idx = models.Index(
+        "(mass_mailing_id) WHERE queue_held OR failure_type = 'queue_in_doubt'"
     )
     _queue_res_idx = models.Index("(res_id, mass_mailing_id)")
     _queue_email_idx = models.Index("(email) WHERE email IS NOT NULL")

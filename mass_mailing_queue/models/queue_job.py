@@ -12,6 +12,9 @@ class QueueJob(models.Model):
     # A plain integer: a foreign key would make each new job lock the mailing's row.
     mailing_id = fields.Integer(readonly=True, index="btree_not_null")
 
+    # Whether any job has ended lately tells whether a runner works.
+    _queue_date_done_idx = models.Index("(date_done) WHERE date_done IS NOT NULL")
+
     def _change_job_state(self, state, result=None):
         """Hold or release the recipients of a job that a person decided about.
 

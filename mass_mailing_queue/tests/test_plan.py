@@ -291,9 +291,9 @@ class TestPlan(QueueCase):
         self.assertEqual((mailing.state, self.sent), ("done", ["a@example.com"]))
 
     def test_runner_lock_is_looked_up_where_the_runner_takes_it(self):
-        self.assertFalse(sql.runner_leads(self.cr))
+        self.assertFalse(sql.runner_works(self.cr))
         self.cr.execute("SELECT pg_advisory_xact_lock(%s)", [sql.RUNNER_LOCK])
-        self.assertTrue(sql.runner_leads(self.cr))
+        self.assertTrue(sql.runner_works(self.cr))
 
     def test_runner_lock_is_queue_jobs(self):
         self.assertEqual(sql.RUNNER_LOCK, PG_ADVISORY_LOCK_ID)

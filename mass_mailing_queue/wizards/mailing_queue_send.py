@@ -1,0 +1,77 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import api, fields, models
+
+
+class MailingQueueSend(models.TransientModel):
+    """What *Send* would do: whom it reaches, through what, and how long that takes."""
+
+    _name = "mailing.queue.send"
+    _description = "Send a Mailing"
+
+    mailing_id = fields.Many2one("mailing.mailing", required=True, readonly=True)
+    subject = fields.Char(related="mailing_id.subject")
+    audience = fields.Integer("Chosen", readonly=True)
+    recipients = fields.Integer(
+        readonly=True, help="People who will receive this mailing."
+    )
+    opted_out = fields.Integer(
+        readonly=True, help="They have left the mailing list, or all that they were on."
+    )
+    blacklisted = fields.Integer(
+        readonly=True, help="Their address is on the exclusion list."
+    )
+    duplicates = fields.Integer(
+        "Same Address", readonly=True, help="The first record with an address is mailed."
+    )
+    invalid = fields.Integer(
+        "No Valid Address", readonly=True, help="The address is missing or incomplete."
+    )
+    reached = fields.Integer(
+        "Already Reached", readonly=True, help="They are recipients of it already."
+    )
+    left_out = fields.Integer(compute="_compute_left_out")
+    estimated = fields.Boolean(readonly=True)
+    judged = fields.Boolean(readonly=True)
+    server = fields.Char("Through", readonly=True)
+    duration = fields.Char(readonly=True)
+    ends_at = fields.Datetime("Ends", readonly=True)
+    obstacle = fields.Char(readonly=True)
+
+    @api.depends("audience", "recipients")
+    def _compute_left_out(self):
+        for wizard in self:
+            wizard.left_out = wizard.audience - wizard.recipients
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Count when the dialog opens, whatever the caller says."""
+        mailings = self.env["mailing.mailing"]
+        return super().create(
+            [
+                self._prepare_send(mailings.browse(vals["mailing_id"]))
+                for vals in vals_list
+            ]
+        )
+
+    def _prepare_send(self, mailing):
+        mailing.check_access("write")
+        counts = mailing._queue_count_audience()
+        seconds = mailing._queue_expected_seconds(counts["recipients"])
+        return {
+            **counts,
+            "mailing_id": mailing.id,
+            "server": mailing._queue_describe_server(),
+            "duration": bool(seconds) and mailing._queue_describe_seconds(seconds),
+            "ends_at": bool(seconds)
+            and fields.Datetime.add(fields.Datetime.now(), seconds=round(seconds)),
+            "obstacle": mailing._queue_obstacle(),
+        }
+
+    def action_send(self):
+        """Send; a second press finds it sent."""
+        self.mailing_id.filtered(
+            lambda mailing: mailing.state == "draft"
+        ).action_launch()
+        return {"type": "ir.actions.act_window_close"}
