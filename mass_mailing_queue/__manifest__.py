@@ -19,7 +19,11 @@
         "views/mailing_mailing_views.xml",
         "views/mailing_trace_views.xml",
         "views/res_config_settings_views.xml",
+        "wizards/mailing_queue_send_views.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["mass_mailing_queue/static/src/**/*"],
+    },
     "uninstall_hook": "uninstall_hook",
     "installable": True,
 }

@@ -60,34 +60,30 @@ class MailingMailing(models.Model):
         copy=False,
         help="Recipients found when planning began; decides the size of jobs.",
     )
+    queue_earlier_version = fields.Integer(
+        readonly=True,
+        copy=False,
+        help="How many people had the email when its content was changed.",
+    )
+    queue_enabled = fields.Boolean(compute="_compute_queue_enabled")
     queue_in_doubt = fields.Integer("In Doubt", compute="_compute_queue_counts")
     queue_held = fields.Integer("Held", compute="_compute_queue_counts")
+    queue_failed = fields.Integer(
+        "Failed for Certain", compute="_compute_queue_counts", help="Not those in doubt."
+    )
     queue_job_count = fields.Integer("Jobs", compute="_compute_queue_job_count")
     queue_no_runner = fields.Boolean(compute="_compute_queue_no_runner")
 
+    def _compute_queue_enabled(self):
+        self.queue_enabled = self._queue_is_enabled()
+
     def _compute_queue_counts(self):
-        counts = {
-            (mailing.id, status): count
-            for mailing, status, count in self.env["mailing.trace"]
-            .sudo()
-            ._read_group(
-                [
-                    ("mass_mailing_id", "in", self.ids),
-                    "|",
-                    "&",
-                    ("failure_type", "=", "queue_in_doubt"),
-                    ("trace_status", "=", "error"),
-                    "&",
-                    ("queue_held", "=", True),
-                    ("trace_status", "=", "outgoing"),
-                ],
-                ["mass_mailing_id", "trace_status"],
-                ["__count"],
-            )
-        }
+        rows = {row["id"]: row for row in self._origin._queue_progress_rows()}
         for mailing in self:
-            mailing.queue_held = counts.get((mailing.id, "outgoing"), 0)
-            mailing.queue_in_doubt = counts.get((mailing.id, "error"), 0)
+            row = rows.get(mailing._origin.id, {})
+            mailing.queue_in_doubt = row.get("in_doubt", 0)
+            mailing.queue_held = row.get("held", 0)
+            mailing.queue_failed = row.get("failed", 0)
 
     def _compute_queue_job_count(self):
         counts = dict(
@@ -167,9 +163,14 @@ class MailingMailing(models.Model):
     # ------------------------------------------------------------------
 
     def action_launch(self):
-        """Refuse what cannot be sent while the user is still looking at it."""
+        """Refuse what cannot be sent while the user is still looking at it.
+
+        The form's button asks first: it says whom the mailing would reach.
+        """
         self.check_access("write")
         if self._queue_is_enabled():
+            if self.env.context.get("mass_mailing_queue_ask"):
+                return self._queue_ask_to_send()
             for mailing in self.filtered(lambda m: m.mailing_type == "mail"):
                 mailing._queue_check_content()
         return super().action_launch()
@@ -295,7 +296,9 @@ class MailingMailing(models.Model):
 
     def _queue_plan_again(self):
         """Look for recipients from the first record on; known ones are left out."""
-        self.sudo().write({"queue_cursor": 0, "queue_planned": False})
+        self.sudo().write(
+            {"queue_cursor": 0, "queue_planned": False, "queue_earlier_version": 0}
+        )
 
     def _queue_unpause(self):
         """A person wants it sent, from this database.

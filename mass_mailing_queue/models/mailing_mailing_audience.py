@@ -115,17 +115,20 @@ class MailingMailing(models.Model):
             return self.env._("No job runner: sent slowly, by the scheduled action.")
         return False
 
-    def action_queue_send(self):
-        """Say whom *Send* would reach, and ask; refuse what nobody could get."""
+    def _queue_ask_to_send(self):
+        """Return the dialog that says whom *Send* would reach, and asks.
+
+        What nobody could get is refused before.
+        """
         self.ensure_one()
         self.check_access("write")
         self._queue_check_content()
         wizard = self.env["mailing.queue.send"].create({"mailing_id": self.id})
         return {
             "type": "ir.actions.act_window",
-            "name": self.env._("Send this mailing?"),
+            "name": self.env._("Ready to send?"),
             "res_model": wizard._name,
             "res_id": wizard.id,
-            "view_mode": "form",
+            "views": [(False, "form")],
             "target": "new",
         }

@@ -108,10 +108,34 @@ class MailingMailing(models.Model):
             mailing._queue_put_back(in_doubt=True)
         return True
 
+    def action_view_queue_waiting(self):
+        """Open the recipients who wait."""
+        return self._action_view_queue_traces(
+            "waiting", self.env._("Waiting"), self.env._("Nobody waits any more.")
+        )
+
+    def action_view_queue_failed(self):
+        """Open the recipients whose email failed for certain, with the reasons."""
+        return self._action_view_queue_traces(
+            "failed", self.env._("Failed"), self.env._("No email has failed.")
+        )
+
     def action_view_queue_in_doubt(self):
         """Open the recipients in doubt, to decide about each."""
+        return self._action_view_queue_traces(
+            "in_doubt", self.env._("In Doubt"), self.env._("No email is in doubt.")
+        )
+
+    def _action_view_queue_traces(self, kind, name, empty):
+        """Return the action on this mailing's recipients of one kind.
+
+        :param str kind: of the filter
+        :param str empty: what a list says that has nobody on it
+        """
         self.ensure_one()
-        return self._action_view_traces_filtered("queue_in_doubt")
+        action = self._action_view_traces_filtered(f"queue_{kind}")
+        message = Markup('<p class="o_view_nocontent_smiling_face">%s</p>')
+        return {**action, "name": name, "help": message % empty}
 
     def action_view_queue_jobs(self):
         """Open this mailing's jobs."""
@@ -121,6 +145,9 @@ class MailingMailing(models.Model):
         )
         action["domain"] = [("mailing_id", "=", self.id)]
         action["context"] = {}
+        action["help"] = Markup('<p class="o_view_nocontent_smiling_face">%s</p>') % (
+            self.env._("No jobs are left: ended ones are removed after some weeks.")
+        )
         return action
 
     # ------------------------------------------------------------------
@@ -190,6 +217,8 @@ class MailingMailing(models.Model):
         result = super().write(vals)
         for mailing in begun:
             if self._queue_content(mailing) != before[mailing]:
+                # By itself: a content field would bring us here again.
+                mailing.sudo().queue_earlier_version = mailing.sent
                 mailing.message_post(
                     body=self.env._(
                         "The content was changed while the mailing is under way: "

@@ -49,10 +49,21 @@ class MailingTrace(models.Model):
         help="Somebody cancelled this recipient's job or set it to done. "
         "Resume or requeue the job to send it after all.",
     )
-    queue_attempts = fields.Integer("Attempts", readonly=True)
-    queue_next_attempt = fields.Datetime("Next Attempt", readonly=True)
-    queue_smtp_code = fields.Integer("SMTP Code", readonly=True)
-    queue_smtp_status = fields.Char("SMTP Enhanced Status Code", readonly=True)
+    queue_attempts = fields.Integer(
+        "Attempts", readonly=True, help="Emails that a server accepted or refused."
+    )
+    queue_next_attempt = fields.Datetime(
+        "Next Attempt",
+        readonly=True,
+        help="The server asked to come later: nothing is sent to this recipient before.",
+    )
+    queue_smtp_code = fields.Integer(
+        "Reply Code",
+        readonly=True,
+        help="What the server answered last: its code, and the enhanced code if it "
+        "gives one. 4 at the beginning means later, 5 means never.",
+    )
+    queue_smtp_status = fields.Char("Enhanced Reply Code", readonly=True)
     queue_claim_token = fields.Integer(readonly=True, groups="base.group_system")
     queue_claimed_by = fields.Char("Claimed By", readonly=True)
     queue_claimed_at = fields.Datetime("Claimed At", readonly=True)
@@ -142,6 +153,17 @@ class MailingTrace(models.Model):
             traces._queue_put_back()
             traces.mass_mailing_id.sudo(False)._queue_continue()
         return True
+
+    def action_view_queue_job(self):
+        """Open the job that carries this recipient, for those who may read jobs."""
+        self.ensure_one()
+        self.check_access("read")
+        job = self.env["queue.job"].search([("uuid", "=", self.queue_job_uuid)])
+        if not job:
+            raise UserError(
+                self.env._("This job has ended and was removed since.")
+            )
+        return job.get_formview_action()
 
     def _queue_check_in_doubt(self):
         """Return those still in doubt as superuser, so that pressing twice is safe.

@@ -71,7 +71,7 @@ class MailingQueueSend(models.TransientModel):
 
     def action_send(self):
         """Send; a second press finds it sent."""
-        self.mailing_id.filtered(
+        self.mailing_id.with_context(mass_mailing_queue_ask=False).filtered(
             lambda mailing: mailing.state == "draft"
         ).action_launch()
         return {"type": "ir.actions.act_window_close"}

@@ -29,21 +29,14 @@ class MailingMailing(models.Model):
     queue_provider_id = fields.Many2one(
         "mailing.provider", "Sending Account", compute="_compute_queue_provider"
     )
-    queue_forecast = fields.Char("Expected Duration", compute="_compute_queue_provider")
-    queue_waits_for = fields.Char("Waits for", compute="_compute_queue_provider")
 
     def _compute_queue_provider(self):
         for mailing in self:
-            mailing.queue_provider_id = False
-            mailing.queue_forecast = mailing.queue_waits_for = False
-            if mailing.mailing_type != "mail" or mailing.state == "done":
-                continue
-            provider = mailing._queue_find_provider()
-            mailing.queue_provider_id = provider
-            if mailing._queue_under_way() and not mailing.queue_paused:
-                waiting = mailing._queue_count_waiting()
-                mailing.queue_forecast = provider._describe_duration(waiting)
-                mailing.queue_waits_for = provider._describe_wait()
+            mailing.queue_provider_id = (
+                mailing.mailing_type == "mail"
+                and mailing.state != "done"
+                and mailing._queue_find_provider()
+            )
 
     def _queue_count_waiting(self):
         return (
@@ -74,9 +67,7 @@ class MailingMailing(models.Model):
         if self._queue_job_size_setting():
             return size
         provider = self._queue_find_provider()
-        rate = provider._effective_rate(
-            tools.mail.email_domain_extract(self.email_from or "")
-        )
+        rate = provider._effective_rate(self._queue_domain())
         if not rate:
             return size
         share = rate / provider._parallel_senders()
@@ -156,6 +147,38 @@ class MailingMailing(models.Model):
     # ------------------------------------------------------------------
     # People
     # ------------------------------------------------------------------
+
+    def _queue_waits_for(self):
+        """Say what the account does, or how fast it lets campaigns go."""
+        words = super()._queue_waits_for()
+        if words or not self._queue_may_plan():
+            return words
+        return self._queue_find_provider()._describe_pace(self._queue_domain())
+
+    def _queue_seconds_left(self, waiting, rate):
+        """Wait for the account's quotas, too."""
+        return max(
+            super()._queue_seconds_left(waiting, rate) or 0,
+            self._queue_find_provider()._seconds_for(waiting),
+        )
+
+    def _queue_expected_seconds(self, recipients):
+        """As fast as the account allows at best."""
+        return max(
+            super()._queue_expected_seconds(recipients) or 0,
+            self._queue_find_provider()._seconds_for(recipients),
+        )
+
+    def _queue_describe_server(self):
+        return self._queue_find_provider().name or super()._queue_describe_server()
+
+    def _queue_obstacle(self):
+        """Say so before *Send* when the account sends nothing now, or slower."""
+        provider = self._queue_find_provider()
+        return super()._queue_obstacle() or provider._describe_wait()
+
+    def _queue_domain(self):
+        return tools.mail.email_domain_extract(self.email_from or "")
 
     def action_queue_resume(self):
         """Who resumes a mailing says that its account is not refused any more.

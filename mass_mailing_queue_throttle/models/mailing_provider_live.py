@@ -307,26 +307,6 @@ class MailingProvider(models.Model):
             provider.mailing_count = len(mailings)
             provider.queue_depth = mailings._queue_count_waiting() if mailings else 0
 
-    def _describe_duration(self, waiting):
-        """Return how long so many recipients take at the current rate, in words."""
-        seconds = self._seconds_for(waiting) if self and waiting else 0
-        if not seconds:
-            return False
-        minutes = round(seconds / 60)
-        if minutes < 1:
-            return self.env._("less than a minute")
-        if minutes == 1:
-            return self.env._("a minute")
-        if minutes < 60:
-            return self.env._("%s minutes", minutes)
-        if minutes < 72 * 60:
-            return self.env._(
-                "%(hours)s h %(minutes)s min",
-                hours=minutes // 60,
-                minutes=minutes % 60,
-            )
-        return self.env._("%s days", f"{minutes / 1440:.1f}")
-
     def _seconds_for(self, waiting):
         """Return how long so many recipients take, 0 if nothing bounds it.
 
@@ -341,9 +321,25 @@ class MailingProvider(models.Model):
                 seconds = max(seconds, windows * PERIODS[limit.period])
         return seconds
 
+    def _describe_pace(self, domain=None):
+        """Return how fast the account lets campaigns go now, and why not faster.
+
+        :param str domain: of the From address, if it is known
+        :return: a few words, ``False`` if it does not hold them back
+        """
+        if not self:
+            return False
+        words = self._describe_wait() or ""
+        rate = self._effective_rate(domain)
+        if rate and self.state in ("running", "reduced"):
+            words = ", ".join(filter(None, [self._format_rate(rate), words]))
+        return f"{self.name}: {words}" if words else False
+
     def _describe_wait(self):
         """Return what keeps the account's campaigns waiting now, in words."""
         if not self or self.state == "running":
             return False
+        if self.state == "paused" and self.state_reason:
+            return self.state_reason
         label = dict(self._fields["state"]._description_selection(self.env))[self.state]
         return f"{label}: {self.state_reason}" if self.state_reason else label

@@ -7,6 +7,8 @@ from odoo import fields
 from odoo.tests import tagged
 
 from .. import sql
+from odoo.addons.mass_mailing_queue.sql import RUNNER_LOCK
+
 from .common import ProviderCase
 
 
@@ -60,7 +62,7 @@ class TestProviderLive(ProviderCase):
         self.limit.unlink()
         self.assertEqual(self.provider.effective_rate, "unlimited")
         self.assertFalse(self.provider.binding)
-        self.assertFalse(self.provider._describe_duration(100))
+        self.assertFalse(self.provider._seconds_for(100))
 
     def test_slower_account_says_why_and_until_when(self):
         self._run_sql(sql.slow_down, self.provider.id, "454 Throttling failure")
@@ -159,7 +161,12 @@ class TestProviderLive(ProviderCase):
         self.assertEqual(self.provider.effective_rate, "nothing now")
 
     def test_duration_follows_the_tighter_of_rate_and_quota(self):
-        describe = self.provider._describe_duration
+        mailing = self._mailing()
+
+        def describe(recipients):
+            seconds = mailing._queue_expected_seconds(recipients)
+            return seconds and mailing._queue_describe_seconds(seconds)
+
         self.assertEqual(describe(100), "less than a minute")
         self.assertEqual(describe(5700), "10 minutes")
         self.assertEqual(describe(9.5 * 9000), "2 h 30 min")
@@ -171,12 +178,13 @@ class TestProviderLive(ProviderCase):
     def test_mailing_says_how_long_it_takes_and_what_it_waits_for(self):
         self._contacts("a@example.com", "b@example.com")
         mailing = self._mailing()
-        self.assertFalse(mailing.queue_forecast, "a draft has no audience yet")
         mailing.action_launch()
+        # As a job runner does.
+        self.cr.execute("SELECT pg_advisory_xact_lock(%s)", [RUNNER_LOCK])
         self._perform(self._jobs("_job_plan"))
-        mailing.invalidate_recordset()
-        self.assertEqual(mailing.queue_forecast, "less than a minute")
-        self.assertFalse(mailing.queue_waits_for)
+        (row,) = mailing.queue_progress(waits=True)
+        self.assertEqual(row["waits_for"], f"{self.provider.name}: 9.5 a second")
+        self.assertAlmostEqual(row["seconds_left"], 2 / 9.5)
         self.assertEqual(self.provider.queue_depth, 2)
         self.assertEqual(self.provider.mailing_count, 1)
         self.assertEqual(
@@ -186,11 +194,12 @@ class TestProviderLive(ProviderCase):
             mailing,
         )
         self.provider.action_pause()
-        mailing.invalidate_recordset()
-        self.assertTrue(mailing.queue_waits_for.startswith("Paused: "))
         marketer = mailing.with_user(self.user)
         marketer.invalidate_recordset()
-        self.assertTrue(marketer.queue_waits_for)
+        (row,) = marketer.queue_progress(waits=True)
+        self.assertEqual(
+            row["waits_for"], f"{self.provider.name}: Paused by {self.env.user.name}."
+        )
         self.assertEqual(marketer.queue_provider_id.queue_depth, 2)
 
     def test_messages_of_the_last_whole_minute_are_shown(self):

@@ -1,0 +1,99 @@
+// Copyright 2026 Odoo Community Association (OCA)
+// License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+/* global Chart, luxon */
+
+import {Component, onWillStart, onWillUnmount, useEffect, useRef, useState} from "@odoo/owl";
+import {getColor, getCustomColor} from "@web/core/colors/colors";
+import {browser} from "@web/core/browser/browser";
+import {_t} from "@web/core/l10n/translation";
+import {cookie} from "@web/core/browser/cookie";
+import {deserializeDateTime} from "@web/core/l10n/dates";
+import {loadBundle} from "@web/core/assets";
+import {registry} from "@web/core/registry";
+import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
+import {useService} from "@web/core/utils/hooks";
+
+/** Milliseconds between two looks at a mailing that is being sent. */
+const INTERVAL = 30000;
+
+/** Emails a minute over a campaign, by at most ninety bars. */
+export class PaceChart extends Component {
+    static template = "mass_mailing_queue.PaceChart";
+    static props = {...standardWidgetProps};
+
+    setup() {
+        this.orm = useService("orm");
+        this.canvas = useRef("canvas");
+        this.state = useState({points: []});
+        onWillStart(() => Promise.all([loadBundle("web.chartjs_lib"), this.load()]));
+        const timer = browser.setInterval(() => this.refresh(), INTERVAL);
+        onWillUnmount(() => browser.clearInterval(timer));
+        useEffect(
+            (points) => {
+                const chart = points.length && this.draw(points);
+                return () => chart && chart.destroy();
+            },
+            () => [this.state.points]
+        );
+    }
+
+    async load() {
+        const {resId} = this.props.record;
+        if (resId) {
+            const pace = await this.orm.silent.call("mailing.mailing", "queue_pace", [
+                resId,
+            ]);
+            this.state.points = pace.points;
+        }
+    }
+
+    async refresh() {
+        if (this.props.record.data.state === "sending" && !document.hidden) {
+            await this.load().catch(() => null);
+        }
+    }
+
+    draw(points) {
+        const scheme = cookie.get("color_scheme");
+        const grid = getCustomColor(scheme, "#d8dadd", "#3C3E4B");
+        const text = getCustomColor(scheme, "#111827", "#E4E4E4");
+        const times = points.map(([begin]) => deserializeDateTime(begin));
+        const oneDay = times[0].hasSame(times.at(-1), "day");
+        const format = oneDay
+            ? luxon.DateTime.TIME_SIMPLE
+            : luxon.DateTime.DATETIME_SHORT;
+        return new Chart(this.canvas.el, {
+            type: "bar",
+            data: {
+                labels: times.map((time) => time.toLocaleString(format)),
+                datasets: [
+                    {
+                        label: _t("Emails per minute"),
+                        data: points.map(([, emails]) => emails),
+                        backgroundColor: getColor(0, scheme, "odoo"),
+                        maxBarThickness: 24,
+                    },
+                ],
+            },
+            options: {
+                animation: false,
+                maintainAspectRatio: false,
+                plugins: {legend: {display: false}, tooltip: {intersect: false}},
+                scales: {
+                    x: {
+                        grid: {display: false},
+                        ticks: {color: text, maxRotation: 0, autoSkipPadding: 16},
+                    },
+                    y: {
+                        beginAtZero: true,
+                        grid: {color: grid},
+                        border: {display: false},
+                        ticks: {color: text, precision: 0, maxTicksLimit: 5},
+                    },
+                },
+            },
+        });
+    }
+}
+
+registry.category("view_widgets").add("mailing_queue_pace", {component: PaceChart});
