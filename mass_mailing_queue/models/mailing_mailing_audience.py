@@ -131,4 +131,5 @@ class MailingMailing(models.Model):
             "res_id": wizard.id,
             "views": [(False, "form")],
             "target": "new",
+            "context": {"dialog_size": "medium"},
         }

@@ -17,13 +17,22 @@ WRAPPER = """\
 UNPRIVILEGED = '[ "$(id -u)" != 0 ] || set -- -u nobody "$@"\n'
 
 
-# Its fonts are where it was unpacked, too; what the machine has is used as well.
+# Its fonts are where it was unpacked, and where Odoo's are.
 FONTS = """\
 <?xml version="1.0"?>
 <fontconfig>
     <dir>{root}/usr/share/fonts</dir>
+    <dir>{prefix}/usr/share/fonts</dir>
     <dir>/usr/share/fonts</dir>
     <cachedir>{root}/fonts-cache</cachedir>
+    <alias>
+        <family>system-ui</family>
+        <prefer><family>Roboto</family><family>DejaVu Sans</family></prefer>
+    </alias>
+    <alias>
+        <family>sans-serif</family>
+        <prefer><family>Roboto</family><family>DejaVu Sans</family></prefer>
+    </alias>
 </fontconfig>
 """
 
@@ -48,7 +57,7 @@ def build_browser(layout):
         prologue=f'export FONTCONFIG_FILE="{fonts}"\n',
         folder="usr/lib/chromium",
     )
-    write_atomically(fonts, FONTS.format(root=root))
+    write_atomically(fonts, FONTS.format(root=root, prefix=layout.prefix))
 
 
 def find_smtp_sink(layout):
@@ -90,6 +99,8 @@ def _unpack_program(layout, root, program, package, prologue="", folder="usr/sbi
         apt.unpack([packages / archive for archive in archives], partial, log)
     libraries = [root / "usr/lib" / package, *root.glob("usr/lib/*-linux-*")]
     libraries += root.glob("lib/*-linux-*")
+    # Found by a path within the library that needs it, which is not there.
+    libraries += root.glob("usr/lib/*-linux-*/pulseaudio")
     script = WRAPPER.format(
         prologue=prologue,
         libraries=os.pathsep.join(map(str, libraries)),

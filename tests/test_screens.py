@@ -1,0 +1,295 @@
+"""What marketers and administrators see and press, in a real browser.
+
+Pictures of it are kept in `build/screens`.
+"""
+
+import pytest
+
+from . import campaigns, throttling
+from .support.browser import DEVICES, PATIENCE, Browser
+from .support.process import wait_until
+from .support.sink_rules import Rule
+
+pytestmark = pytest.mark.slow
+
+RECIPIENTS = 300
+ASK = "queue_progress"
+
+
+def people(env, step, mailing_id):
+    """A marketer, whose mailing it is, and a user without rights; passwords as logins."""
+    groups = {
+        "marketer": "mass_mailing.group_mass_mailing_user",
+        "internal": "base.group_user",
+    }
+    for login, group in groups.items():
+        user = env["res.users"].create(
+            {
+                "name": login.title(),
+                "login": login,
+                "password": login,
+                "group_ids": [
+                    (6, 0, (env.ref(group) | env.ref("base.group_user")).ids)
+                ],
+            }
+        )
+        if login == "marketer":
+            env["mailing.mailing"].browse(mailing_id).write(
+                {"user_id": user.id, "subject": "Summer sale"}
+            )
+    env["mailing.provider"].search([("server_ids", "!=", False)]).name = "Gmail"
+
+
+class Office(throttling.Bench):
+    """A server with campaigns to send, and a browser."""
+
+    def __init__(self, scope, browser):
+        super().__init__(scope, RECIPIENTS, job_size=25, workers=6, slots=2)
+        scope.shell(self.database).run(people, mailing_id=self.draft)
+        self.browser = browser
+
+    def screen(self, login="marketer", device="desktop"):
+        return self.browser.screen(self.server.rpc(login, login), device)
+
+    def copy(self):
+        (mailing,) = self.rpc.call("mailing.mailing", "copy", [[self.draft]])
+        return mailing
+
+    def sent(self, mailing):
+        return campaigns.count(self.database, mailing, "sent", "open")
+
+
+@pytest.fixture(scope="module")
+def office(module_scope, environment):
+    if not environment.chromium:
+        pytest.skip("Chromium is missing: python3 setup/environment browser")
+    with Browser(environment) as browser:
+        yield Office(module_scope, browser)
+
+
+def asks(screen):
+    """A list that grows with each look of the page at its mailings."""
+    found = []
+    screen.page.on(
+        "request", lambda request: ASK in request.url and found.append(request)
+    )
+    return found
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_marketer_sends_watches_pauses_edits_resumes_and_cancels(office, device):
+    """Every step of a campaign, without once reloading the page."""
+    office.limit(4)
+    mailing = office.copy()
+    with office.screen(device=device) as screen:
+        screen.form("mailing.mailing", mailing)
+        screen.page.evaluate("window.isTheSamePage = true")
+        screen.press("action_launch")
+        dialog = screen.text(".modal")
+        assert "300 people will receive" in dialog
+        assert "Gmail" in dialog and "2 minutes" in dialog
+        screen.keep("send")
+        screen.confirm("Send to all")
+
+        screen.see(".o_mailing_queue_progress")
+        wait_until(lambda: screen.number("sent") > 4, 60, "the bar to move")
+        assert "Gmail: 4 a second" in screen.text(".o_mailing_queue_waits")
+        assert "emails/s" in screen.text(".o_mailing_queue_progress")
+        screen.keep("sending")
+
+        screen.press("action_queue_pause")
+        screen.see(".alert-warning", "This mailing is paused. Paused by Marketer.")
+        wait_until(
+            lambda: screen.number("sent") == office.sent(mailing), 30, "the last ones"
+        )
+        screen.keep("paused")
+        sent = office.sent(mailing)
+        screen.page.locator("div[name=subject] :is(input, textarea)").first.fill("Sale!")
+        screen.page.locator("button.o_form_button_save").click()
+        screen.see(".alert-warning", f"{sent} people got the earlier version")
+        assert office.sent(mailing) == sent
+        screen.keep("edited")
+
+        screen.press("action_queue_resume")
+        screen.see(".o_mailing_queue_waits", "Gmail")
+        wait_until(lambda: screen.number("sent") > sent + 4, 60, "the bar to move")
+
+        screen.press("action_queue_cancel")
+        screen.see(".modal", "Those who have it keep it")
+        screen.keep("cancel")
+        screen.confirm("Cancel the rest")
+        screen.miss(".o_mailing_queue_progress [data-part=waiting]")
+        campaigns.wait_until_done(office.database, mailing)
+        screen.miss("button[name=action_queue_pause]")
+        assert screen.number("sent") == office.sent(mailing) == office.sink.count() - (
+            office.before
+        )
+        assert screen.number("sent") + screen.number("cancelled") == RECIPIENTS
+        screen.page.get_by_role("tab", name="Sending").click()
+        screen.see(".o_mailing_queue_pace canvas")
+        screen.keep("cancelled")
+
+        # Now it rests.
+        looks = asks(screen)
+        screen.page.wait_for_timeout(6_000)
+        assert not looks
+        assert screen.page.evaluate("window.isTheSamePage")
+        assert not screen.faults
+
+
+@pytest.fixture(autouse=True)
+def counted(office):
+    """What the server has got before the test; nothing goes wrong there any more."""
+    office.sink.rules()
+    office.before = office.sink.count()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_lists_and_cards_show_progress_by_one_question(office, device):
+    """All bars on a page are moved by one request each time."""
+    office.limit(2)
+    mailings = [office.copy() for _number in range(3)]
+    for mailing in mailings:
+        office.rpc.press("mailing.mailing", "action_launch", [mailing])
+    bars = ".o_mailing_queue_progress .progress-bar.bg-success"
+    with office.screen(device=device) as screen:
+        for view in ("list", "kanban"):
+            screen.open("email-marketing", f".o_{view}_view, .o_kanban_view")
+            if not screen.on_phone:
+                screen.page.locator(f".o_switch_view.o_{view}").click()
+            screen.see(f".o_{view}_view" if not screen.on_phone else ".o_kanban_view")
+            looks = asks(screen)
+            screen.see(bars)
+            with screen.page.expect_request(lambda request: ASK in request.url) as look:
+                pass
+            assert sorted(look.value.post_data_json["params"]["args"][0]) == mailings
+            screen.keep(view)
+            assert len(looks) <= 2
+        assert not screen.faults
+    for mailing in mailings:
+        office.cancel(mailing)
+
+
+@pytest.mark.parametrize(
+    ("login", "device"), [("admin", "desktop"), ("marketer", "phone")]
+)
+def test_in_doubt_and_failed_emails_are_decided_about(office, login, device):
+    """Count as sent, send again, retry: nobody else gets anything twice."""
+    office.limit(throttling.UNLIMITED)
+    office.sink.rules(
+        Rule("rcpt", match="contact1@", reply="550 5.1.1 No such user"),
+        Rule("rcpt", match="contact2@", reply="550 5.1.1 No such user"),
+        Rule("end", match="contact3@", action="accept-drop"),
+        Rule("end", match="contact4@", action="drop"),
+    )
+    mailing = office.launch()
+    office.finish(mailing)
+    office.sink.rules()
+    with office.screen(login, device) as screen:
+        screen.form("mailing.mailing", mailing)
+        screen.see(
+            ".alert-warning",
+            "The connection broke before the server answered: 2 emails may have arrived",
+        )
+        screen.keep(f"in-doubt-{login}")
+        screen.page.locator("[data-part=in_doubt]").click()
+        screen.see(".o_data_row, .o_kanban_record", "contact3@").click()
+        screen.see(".o_form_view", "this email may have arrived")
+        assert screen.text("div[name=queue_attempts]") == "1"
+        screen.keep(f"trace-{login}")
+        has_job = screen.page.locator("button[name=action_view_queue_job]").count()
+        assert bool(has_job) == (login == "admin")
+        screen.press("action_queue_count_as_sent")
+        screen.confirm("Count as sent")
+        screen.miss("button[name=action_queue_count_as_sent]:visible")
+
+        screen.form("mailing.mailing", mailing)
+        screen.see(".alert-warning", "1 email may have arrived")
+        screen.page.locator(".alert button[name=action_queue_send_again]").click()
+        screen.see(".modal", "a second time")
+        screen.keep(f"send-again-{login}")
+        screen.confirm("Send again")
+        screen.miss(".alert button[name=action_queue_send_again]")
+        wait_until(
+            lambda: campaigns.state(office.database, mailing) == "done", 60, "its end"
+        )
+        wait_until(lambda: screen.number("sent") == RECIPIENTS - 2, 30, "the bar")
+        assert screen.number("failed") == 2
+
+        screen.press("action_retry_failed")
+        screen.see(".modal", "emails in doubt are left alone")
+        screen.confirm("Retry failed")
+        screen.miss("[data-part=failed]")
+        wait_until(lambda: screen.number("sent") == RECIPIENTS, 60, "the bar")
+        screen.miss("[data-part=waiting]")
+        screen.keep(f"all-sent-{login}")
+        assert not screen.faults
+    counts = {}
+    for message in office.sink.messages()[office.before :]:
+        for address in message.recipients:
+            counts[address] = counts.get(address, 0) + 1
+    assert set(counts.values()) == {1} and len(counts) == RECIPIENTS
+
+
+@pytest.mark.parametrize(
+    ("login", "device"),
+    [("admin", "desktop"), ("admin", "phone"), ("marketer", "desktop")],
+)
+def test_sending_account_is_seen_by_all_and_changed_by_administrators(
+    office, login, device
+):
+    """Who watches a mailing of the account sees its pause without pressing anything."""
+    office.limit(2)
+    mailing = office.launch()
+    with office.screen(login, device) as screen, office.screen() as other:
+        other.form("mailing.mailing", mailing)
+        other.see(".o_mailing_queue_waits", "Gmail: 2 a second")
+        screen.form("mailing.provider", office.account)
+        screen.see(".o_form_view", "Gmail")
+        screen.keep(f"account-{login}")
+        pause = screen.page.locator("button[name=action_pause]")
+        if login == "admin":
+            screen.press("action_pause")
+            other.see(".o_mailing_queue_waits", "Gmail: Paused by")
+            other.keep("account-paused")
+            screen.press("action_resume")
+            other.see(".o_mailing_queue_waits", "Gmail: 2 a second")
+        else:
+            assert not pause.count()
+            assert not screen.page.locator(
+                "div[name=quota_key], div[name=quota_secret]"
+            ).count()
+        assert not screen.faults and not other.faults
+    office.cancel(mailing)
+
+
+def test_who_has_no_rights_sees_nothing(office):
+    """No menu, no form, no numbers."""
+    mailing = office.copy()
+    with office.screen("internal") as screen:
+        screen.page.goto(f"{screen.rpc.url}/odoo/mailing.mailing/{mailing}")
+        screen.see(".o_notification, .modal, .o_view_nocontent")
+        assert not screen.page.locator(".o_form_view").count()
+        screen.keep("no-rights")
+
+
+def test_two_windows_and_two_presses_do_no_harm(office):
+    """Paused in one window, the other one follows; a second press finds nothing to do."""
+    office.limit(2)
+    mailing = office.launch()
+    with office.screen() as one, office.screen() as two:
+        for screen in (one, two):
+            screen.form("mailing.mailing", mailing)
+            screen.see("[data-part=waiting]")
+        one.press("action_queue_pause")
+        one.see(".alert-warning", "This mailing is paused.")
+        two.see(".alert-warning", "This mailing is paused.")
+        for screen in (one, two):
+            screen.press("action_queue_cancel")
+        for screen in (one, two):
+            screen.confirm("Cancel the rest")
+        for screen in (one, two):
+            screen.miss("[data-part=waiting]")
+            assert not screen.faults
+            assert not screen.page.locator(".o_error_dialog").count()
+    campaigns.wait_until_done(office.database, mailing, PATIENCE / 1_000)
