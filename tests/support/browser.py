@@ -9,7 +9,7 @@ from .environment import ROOT
 
 SCREENS = ROOT / "build" / "screens"
 #: Milliseconds until something is on the screen: the machine may be busy.
-PATIENCE = 30_000
+PATIENCE = 60_000
 DEVICES = {
     "desktop": {"viewport": {"width": 1366, "height": 850}},
     "phone": {
@@ -31,6 +31,7 @@ class Browser:
         self._exits = contextlib.ExitStack()
 
     def __enter__(self):
+        expect.set_options(timeout=PATIENCE)
         playwright = self._exits.enter_context(sync_playwright())
         self._chromium = playwright.chromium.launch(
             executable_path=self.environment.chromium, args=["--no-sandbox"]
@@ -71,7 +72,7 @@ class Screen:
 
     def open(self, path, wait=".o_view_controller"):
         """Open a path below `/odoo` and wait for it: the bus never rests."""
-        self.page.goto(f"{self.rpc.url}/odoo/{path}")
+        self.page.goto(f"{self.rpc.url}/odoo/{path}", wait_until="commit")
         self.page.locator(wait).first.wait_for()
         return self
 
@@ -83,12 +84,12 @@ class Screen:
         found = self.page.locator(selector)
         if text is not None:
             found = found.filter(has_text=text)
-        expect(found.first).to_be_visible(timeout=PATIENCE)
+        expect(found.first).to_be_visible()
         return found.first
 
     def miss(self, selector):
         """Wait until this cannot be seen."""
-        expect(self.page.locator(selector)).to_have_count(0, timeout=PATIENCE)
+        expect(self.page.locator(selector)).to_have_count(0)
 
     def press(self, name):
         """Press a button of the form's header, wherever the device has it."""
@@ -102,7 +103,7 @@ class Screen:
         """Answer the question that has come up."""
         dialog = self.page.locator(".modal:visible")
         dialog.get_by_role("button", name=re.compile(f"^{label}$")).click()
-        expect(dialog).to_have_count(0, timeout=PATIENCE)
+        expect(dialog).to_have_count(0)
 
     def text(self, selector):
         return " ".join(self.see(selector).inner_text().split())
