@@ -131,14 +131,16 @@ class TestScale(QueueCase):
             ._search([("message_id", "in", ["<1@x>"])])
             .select()
         )
+        # Either of two has them: the planner's choice.
+        waiting = "trace_queue_(open|progress)_idx"
         for index, statement, *args in (
             ("trace_queue_res_idx", sql.traced_records, [mailing.id], model, [1, 2]),
             ("trace_queue_email_idx", sql.seen_emails, mailing.id, None, model, emails),
             ("contact_queue_email_idx", sql.opted_out, lists, emails),
             ("blacklist_unique_email", sql.blacklisted, emails),
-            ("trace_queue_open_idx", sql.is_open, mailing.id),
-            ("trace_queue_open_idx", sql.orphans, mailing.id, 500),
-            ("trace_queue_open_idx", sql.cancel_outgoing, mailing.id, 50),
+            (waiting, sql.is_open, mailing.id),
+            (waiting, sql.orphans, mailing.id, 500),
+            (waiting, sql.cancel_outgoing, mailing.id, 50),
             ("trace_queue_open_idx", sql.claims),
             ("trace_pkey", sql.due_traces, trace.ids),
             ("trace_pkey", sql.claim, trace.id, 1, "node:1", "<id>", 1, lists),
@@ -148,7 +150,7 @@ class TestScale(QueueCase):
             with self.subTest(statement=statement.__name__):
                 cr = Explaining(self.cr)
                 statement(cr, *args)
-                self.assertIn(index, cr.plan)
+                self.assertRegex(cr.plan, index)
                 for table in TABLES:
                     self.assertNotIn(f"Seq Scan on {table}", cr.plan)
 
