@@ -15,7 +15,7 @@ const PARTS = [
     ["sent", _t("Sent"), "bg-success", "action_view_traces_sent"],
     ["in_doubt", _t("In doubt"), "bg-warning", "action_view_queue_in_doubt"],
     ["failed", _t("Failed"), "bg-danger", "action_view_queue_failed"],
-    ["cancelled", _t("Cancelled"), "bg-secondary", "action_view_traces_canceled"],
+    ["cancelled", _t("Cancelled"), "bg-500", "action_view_traces_canceled"],
     ["waiting", _t("Waiting"), "", "action_view_queue_waiting"],
 ];
 
