@@ -26,11 +26,12 @@ def crowd(env, step, draft, recipients, blacklist):
                                || '@example.com' AS address) made
               RETURNING id)
         INSERT INTO mailing_subscription (contact_id, list_id, opt_out)
-             SELECT id, (SELECT mailing_list_id FROM mailing_mailing_list_rel
-                          WHERE mailing_mailing_id = %(draft)s), id %% 50 = 0
-               FROM contact
+             SELECT id, %(list)s, id %% 50 = 0 FROM contact
         """,
-        {"draft": draft, "recipients": recipients},
+        {
+            "list": env["mailing.mailing"].browse(draft).contact_list_ids.id,
+            "recipients": recipients,
+        },
     )
     env.cr.execute(
         """
