@@ -166,7 +166,8 @@ def usual_rate(cr, least):
         """
         SELECT sent.emails / 60.0 / sent.minutes
           FROM (SELECT id FROM mailing_mailing
-                 WHERE queue_managed AND state = 'done' AND queue_recipients >= %(least)s
+                 WHERE queue_managed AND state = 'done'
+                   AND queue_recipients >= %(least)s
                  ORDER BY sent_date DESC NULLS LAST LIMIT 5) mailing
          CROSS JOIN LATERAL (
                SELECT count(*) AS emails,

@@ -69,7 +69,9 @@ class MailingMailing(models.Model):
     queue_in_doubt = fields.Integer("In Doubt", compute="_compute_queue_counts")
     queue_held = fields.Integer("Held", compute="_compute_queue_counts")
     queue_failed = fields.Integer(
-        "Failed for Certain", compute="_compute_queue_counts", help="Not those in doubt."
+        "Failed for Certain",
+        compute="_compute_queue_counts",
+        help="Not those in doubt.",
     )
     queue_job_count = fields.Integer("Jobs", compute="_compute_queue_job_count")
     queue_no_runner = fields.Boolean(compute="_compute_queue_no_runner")

@@ -62,9 +62,7 @@ class MailingMailing(models.Model):
     def _queue_progress_rows(self):
         self.env["mailing.trace"].flush_model()
         counts = sql_screens.progress(self.env.cr, self.ids) if self else {}
-        return [
-            mailing._queue_prepare_progress(counts[mailing.id]) for mailing in self
-        ]
+        return [mailing._queue_prepare_progress(counts[mailing.id]) for mailing in self]
 
     def _queue_prepare_progress(self, counts):
         """Return one mailing's row of :meth:`queue_progress`.

@@ -55,7 +55,7 @@ class MailingTrace(models.Model):
     queue_next_attempt = fields.Datetime(
         "Next Attempt",
         readonly=True,
-        help="The server asked to come later: nothing is sent to this recipient before.",
+        help="The server asked to come later: nothing is sent to them before.",
     )
     queue_smtp_code = fields.Integer(
         "Reply Code",
@@ -77,9 +77,7 @@ class MailingTrace(models.Model):
         "(mass_mailing_id, trace_status) WHERE trace_status IN ('outgoing', 'process')"
     )
     # Progress of any number of mailings, the rate and the chart, without the rows.
-    _queue_progress_idx = models.Index(
-        "(mass_mailing_id, trace_status, sent_datetime)"
-    )
+    _queue_progress_idx = models.Index("(mass_mailing_id, trace_status, sent_datetime)")
     # What waits for a person's decision: few, among a million.
     _queue_decide_idx = models.Index(
         "(mass_mailing_id) WHERE queue_held OR failure_type = 'queue_in_doubt'"
@@ -160,9 +158,7 @@ class MailingTrace(models.Model):
         self.check_access("read")
         job = self.env["queue.job"].search([("uuid", "=", self.queue_job_uuid)])
         if not job:
-            raise UserError(
-                self.env._("This job has ended and was removed since.")
-            )
+            raise UserError(self.env._("This job has ended and was removed since."))
         return job.get_formview_action()
 
     def _queue_check_in_doubt(self):

@@ -31,9 +31,9 @@ class TestAudience(QueueCase):
             False,
         )
         contacts = self.list.contact_ids
-        contacts.filtered(lambda c: c.email == "gone@example.com").subscription_ids.write(
-            {"opt_out": True}
-        )
+        contacts.filtered(
+            lambda c: c.email == "gone@example.com"
+        ).subscription_ids.write({"opt_out": True})
         # Not who stays on another of its lists.
         other = self.env["mailing.list"].create({"name": "Others"})
         stays = contacts.filtered(lambda c: c.email == "a@example.com")
@@ -125,7 +125,9 @@ class TestAudience(QueueCase):
             before = self.cr.sql_log_count
             mailing._queue_count_audience()
             costs.append(self.cr.sql_log_count - before)
-            self.assertFalse(list(self.env["mailing.contact"]._fields["email"]._get_cache(self.env)))
+            self.assertFalse(
+                list(self.env["mailing.contact"]._fields["email"]._get_cache(self.env))
+            )
         self.assertEqual(costs[0], costs[1])
 
     def test_send_asks_first_and_then_sends_once(self):

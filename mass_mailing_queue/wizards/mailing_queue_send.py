@@ -23,7 +23,9 @@ class MailingQueueSend(models.TransientModel):
         readonly=True, help="Their address is on the exclusion list."
     )
     duplicates = fields.Integer(
-        "Same Address", readonly=True, help="The first record with an address is mailed."
+        "Same Address",
+        readonly=True,
+        help="The first record with an address is mailed.",
     )
     invalid = fields.Integer(
         "No Valid Address", readonly=True, help="The address is missing or incomplete."

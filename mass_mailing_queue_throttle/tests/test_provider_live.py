@@ -6,9 +6,9 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tests import tagged
 
-from .. import sql
 from odoo.addons.mass_mailing_queue.sql import RUNNER_LOCK
 
+from .. import sql
 from .common import ProviderCase
 
 

@@ -1,5 +1,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+import psycopg2
+
 from odoo import models
 
 
@@ -8,21 +10,24 @@ class MailingMailing(models.Model):
 
     def _queue_claim(self, ledger, parcel, token):
         """Claim in a transaction that ends with the record, not before SMTP."""
-        ledger.run(_begin)
-        claimed = super()._queue_claim(ledger, parcel, token)
-        if not claimed:
-            ledger.run(_commit)
+        ledger.run(_say, "BEGIN")
+        claimed = False
+        try:
+            claimed = super()._queue_claim(ledger, parcel, token)
+        finally:
+            if not claimed:
+                ledger.run(_say, "ROLLBACK")
         return claimed
 
     def _queue_record(self, ledger, parcel, token, reply):
-        result = super()._queue_record(ledger, parcel, token, reply)
-        ledger.run(_commit)
-        return result
+        try:
+            super()._queue_record(ledger, parcel, token, reply)
+        except psycopg2.Error:
+            # The claim is lost with the record; natively, too.
+            ledger.run(_say, "ROLLBACK")
+        else:
+            ledger.run(_say, "COMMIT")
 
 
-def _begin(cr):
-    cr.execute("BEGIN")
-
-
-def _commit(cr):
-    cr.execute("COMMIT")
+def _say(cr, statement):
+    cr.execute(statement)

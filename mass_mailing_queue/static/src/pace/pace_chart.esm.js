@@ -2,7 +2,14 @@
 // License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 /* global Chart, luxon */
 
-import {Component, onWillStart, onWillUnmount, useEffect, useRef, useState} from "@odoo/owl";
+import {
+    Component,
+    onWillStart,
+    onWillUnmount,
+    useEffect,
+    useRef,
+    useState,
+} from "@odoo/owl";
 import {getColor, getCustomColor} from "@web/core/colors/colors";
 import {browser} from "@web/core/browser/browser";
 import {_t} from "@web/core/l10n/translation";
