@@ -410,6 +410,7 @@ def fail_outgoing(cr, trace_id, reason):
         UPDATE mailing_trace
            SET trace_status = 'error', failure_type = 'unknown', failure_reason = %s,
                queue_attempts = COALESCE(queue_attempts, 0) + 1,
+               queue_claimed_at = date_trunc('second', now() AT TIME ZONE 'utc'),
                write_date = now() AT TIME ZONE 'utc'
          WHERE id = %s AND trace_status = 'outgoing'
         """,

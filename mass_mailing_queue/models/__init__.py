@@ -15,6 +15,7 @@ from . import mailing_mailing_session
 from . import mailing_mailing_deliver
 from . import mailing_mailing_settle
 from . import mailing_mailing_control
+from . import mailing_mailing_pause
 from . import mailing_mailing_runner
 from . import mailing_mailing_progress
 from . import mailing_mailing_audience

@@ -316,6 +316,8 @@ class MailingMailing(models.Model):
                 "queue_paused": False,
                 "queue_pause_reason": False,
                 "queue_cancelled": False,
+                # As claims are dated: by the database, in whole seconds.
+                "queue_resumed_at": self.env.cr.now().replace(microsecond=0),
             }
         )
         self.env["mailing.queue.guard"].sudo()._accept()

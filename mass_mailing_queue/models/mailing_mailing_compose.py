@@ -45,6 +45,8 @@ class MailingMailing(models.Model):
         for trace_id, error in failures.items():
             reason = self.env._("The email could not be made: %s", describe(error))
             ledger.run(sql.fail_outgoing, trace_id, reason)
+        if failures:
+            self._queue_check_failures(ledger)
         return routes
 
     def _queue_try_compose(self, trace_ids):

@@ -1,13 +1,11 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-from markupsafe import Markup
-
-from odoo import fields, models
+from odoo import models
 
 from .. import sql
 from ..discretion import discreet
-from ..ledger import LOST_CONNECTION, Ledger
+from ..ledger import Ledger
 from .mailing_mailing import CONTENT_FIELDS
 
 #: Recipients cancelled by one statement: short row locks, however many there are.
@@ -35,6 +33,7 @@ class MailingMailing(models.Model):
         for mailing in self._queue_under_way().filtered(lambda m: not m.queue_paused):
             reason = self.env._("Paused by %s.", self.env.user.name)
             mailing.write({"queue_paused": True, "queue_pause_reason": reason})
+            mailing._queue_log("stall", "user")
         return True
 
     def action_queue_resume(self):
@@ -47,6 +46,7 @@ class MailingMailing(models.Model):
             mailing._queue_unpause()
             if mailing.state == "sending" or mailing._queue_is_due():
                 mailing._queue_enqueue_plan()
+                mailing._queue_log("start", "resumed")
         return True
 
     def action_queue_cancel(self):
@@ -265,76 +265,3 @@ class MailingMailing(models.Model):
         """
         while ledger.run(sql.cancel_outgoing, self.id, CANCEL_BATCH):
             continue
-
-    def _queue_request_pause(self, kind, detail=""):
-        """Have the mailing paused by its control job. Writes no mailing.
-
-        :param str kind: ``account``, ``content``, ``copy``, ``asleep`` or ``bug``
-        :param str detail: the server's words, or the exception's name
-        """
-        self.ensure_one()
-        self._queue_delayable(
-            self.env._("Pause %s", self.subject),
-            priority=1,
-            identity_key=f"mass_mailing_queue.pause.{self.id}",
-        )._job_pause(kind, detail).delay()
-
-    @discreet()
-    def _job_pause(self, kind, detail=""):
-        """Pause the mailing and tell its responsible why, once (job body)."""
-        mailing = self.exists()
-        if not mailing or mailing.queue_paused or not mailing._queue_under_way():
-            return None
-        reasons = {
-            "account": self.env._(
-                "The mail server refuses to send: %s Repair it, then resume.", detail
-            ),
-            "copy": self.env._(
-                "This database is not the one that began this mailing: it may be a "
-                "copy or a restored backup. Resume only if the other one is gone; "
-                "recipients it has mailed since would be mailed again."
-            ),
-            "asleep": self.env._(
-                "This database was not running for more than a day in the middle of "
-                "this mailing. Resume if its recipients are still to get it."
-            ),
-            "content": self.env._(
-                "The email could be made for none of the last recipients: %s "
-                "Mend the content, then resume.",
-                detail,
-            ),
-            "bug": self.env._(
-                "A job of this mailing failed: %s See its jobs, then resume.", detail
-            ),
-        }
-        mailing.write({"queue_paused": True, "queue_pause_reason": reasons[kind]})
-        # Of two that pause it at once, the second ends here and finds it paused when it
-        # is tried again; later it would fail on what the first one has added.
-        mailing.flush_recordset()
-        user = mailing.user_id or mailing.create_uid
-        mailing.message_post(
-            body=Markup("<p>%s</p>") % reasons[kind],
-            partner_ids=user.partner_id.ids,
-            subtype_xmlid="mail.mt_note",
-        )
-        mailing.activity_schedule(
-            "mail.mail_activity_data_todo",
-            date_deadline=fields.Date.context_today(mailing),
-            summary=self.env._("Mailing paused"),
-            note=Markup("<p>%s</p>") % reasons[kind],
-            user_id=user.id,
-        )
-        return reasons[kind]
-
-    def _job_on_fail(self, exc_name=None, exc_message=None, **_values):
-        """Pause a mailing one of whose jobs failed (called by queue_job).
-
-        A job fails only on a bug, and its recipients keep waiting. Were the others to
-        go on, the same bug would fail them one by one. A lost connection to PostgreSQL
-        is none: the reconciler has the job run again.
-        """
-        if exc_name in LOST_CONNECTION:
-            return
-        self.exists().filtered("queue_managed")._queue_request_pause(
-            "bug", exc_name or exc_message or ""
-        )

@@ -80,6 +80,8 @@ class MailingMailing(models.Model):
                     text = conceal_words(reply.text, parcel.addresses())
                     reply = replace(reply, text=text)
                 self._queue_heed(ledger, route, reply)
+                if reply.verdict in (Verdict.REJECTED, Verdict.DEFERRED):
+                    self._queue_check_failures(ledger)
         finally:
             if session is not None:
                 smtp.SESSIONS.put(route.session_key, session)

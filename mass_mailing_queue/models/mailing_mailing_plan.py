@@ -1,7 +1,6 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-import logging
 import re
 import time
 
@@ -14,9 +13,6 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from .. import slicing, sql
 from ..discretion import discreet
 from ..ledger import Ledger, retry_lost_connection, transaction
-
-_logger = logging.getLogger(__name__)
-
 
 class MailingMailing(models.Model):
     """The fan-out: recipients → traces → jobs, slice by slice.
@@ -117,7 +113,6 @@ class MailingMailing(models.Model):
 
     def _queue_open(self):
         """Begin: from here on the mailing is sending."""
-        _logger.info("Mailing %s: planning begins", self.id)
         if self.state != "sending":
             self.write({"state": "sending"})
         self._queue_prepare_links()
@@ -167,6 +162,7 @@ class MailingMailing(models.Model):
         found = self._queue_next_records(self.queue_cursor, slicing.SLICE_SIZE)
         if found and not self.queue_recipients:
             self.queue_recipients = self._queue_count_recipients()
+            self._queue_log("start")
         return found, len(found) < slicing.SLICE_SIZE
 
     def _queue_take_records(self, found):
@@ -436,12 +432,5 @@ class MailingMailing(models.Model):
                 "queue_cancelled": False,
             }
         )
-        _logger.info(
-            "Mailing %s: done, planned=%s sent=%s failed=%s cancelled=%s",
-            mailing.id,
-            mailing.expected,
-            mailing.sent,
-            mailing.failed,
-            mailing.canceled,
-        )
+        mailing._queue_log("end", "cancelled" if cancelled else "done")
         return self.env._("Done.")

@@ -11,9 +11,9 @@ OUTCOME = ("trace_status", "sent_datetime", "failure_type", "failure_reason")
 class MailingTrace(models.Model):
     """The state of one recipient.
 
-    ============  ============  ==================================================
+    ============  ============  ===========================================    )
     from          to            by
-    ============  ============  ==================================================
+    ============  ============  ===========================================    )
     (none)        outgoing      the planner, with the job that will send it
     (none)        cancel        the planner: excluded, duplicate or no address
     outgoing      process       a worker's claim, committed before a byte leaves
@@ -27,7 +27,7 @@ class MailingTrace(models.Model):
     error         sent          *Count as sent* (in doubt)
     sent          open, reply,  upstream, when it hears from the recipient
                   bounce
-    ============  ============  ==================================================
+    ============  ============  ===========================================    )
 
     Only ``outgoing`` traces may be sent, and those in ``process`` belong to one
     worker. Between claim and settling, traces are written on the ledger only.
@@ -81,6 +81,10 @@ class MailingTrace(models.Model):
     # What waits for a person's decision: few, among a million.
     _queue_decide_idx = models.Index(
         "(mass_mailing_id) WHERE queue_held OR failure_type = 'queue_in_doubt'"
+    )
+    # Whether too many of the last emails failed, and why.
+    _queue_failed_idx = models.Index(
+        "(mass_mailing_id, queue_claimed_at) WHERE trace_status IN ('error', 'bounce')"
     )
     _queue_res_idx = models.Index("(res_id, mass_mailing_id)")
     _queue_email_idx = models.Index("(email) WHERE email IS NOT NULL")

@@ -4,6 +4,15 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .mailing_mailing_pause import PAUSE_FAILURES, PAUSE_WINDOW
+
+#: Numbers of which 0 says something: Odoo deletes a parameter that is 0, and the default
+#: is back. Name of the parameter → default.
+NUMBERS = {
+    "pause_failures": PAUSE_FAILURES,
+    "pause_window": PAUSE_WINDOW,
+}
+
 
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
@@ -20,6 +29,29 @@ class ResConfigSettings(models.TransientModel):
         help="0: one recipient a job up to 1,000 recipients, beyond that 100 to 500.",
     )
 
+    mass_mailing_queue_pause_failures = fields.Integer(
+        "Failures that Pause",
+        help="A mailing pauses by itself when more than so many of its last emails "
+        "failed, and its responsible is told why. 0: never.",
+    )
+    mass_mailing_queue_pause_window = fields.Integer(
+        "Last Emails", help="Among how many emails failures are counted."
+    )
+
+    @api.constrains(
+        "mass_mailing_queue_pause_failures", "mass_mailing_queue_pause_window"
+    )
+    def _check_mass_mailing_queue_pause(self):
+        for settings in self:
+            failures = settings.mass_mailing_queue_pause_failures
+            if failures < 0 or (failures >= settings.mass_mailing_queue_pause_window):
+                raise ValidationError(
+                    self.env._(
+                        "A mailing can pause on fewer failures than the emails among "
+                        "which they are counted."
+                    )
+                )
+
     @api.constrains("mass_mailing_queue_job_size")
     def _check_mass_mailing_queue_job_size(self):
         if any(settings.mass_mailing_queue_job_size < 0 for settings in self):
@@ -31,9 +63,11 @@ class ResConfigSettings(models.TransientModel):
     def get_values(self):
         """Read the switch as text: a parameter that is False is deleted by Odoo."""
         values = super().get_values()
-        values["mass_mailing_queue_enabled"] = self.env[
-            "mailing.mailing"
-        ]._queue_is_enabled()
+        mailings = self.env["mailing.mailing"]
+        values["mass_mailing_queue_enabled"] = mailings._queue_is_enabled()
+        for name, default in NUMBERS.items():
+            number = mailings._queue_setting(name, default)
+            values[f"mass_mailing_queue_{name}"] = number
         return values
 
     def set_values(self):
@@ -44,7 +78,8 @@ class ResConfigSettings(models.TransientModel):
         """
         self.check_access("write")
         result = super().set_values()
-        self.env["ir.config_parameter"].sudo().set_param(
-            "mass_mailing_queue.enabled", str(self.mass_mailing_queue_enabled)
-        )
+        for name in ("enabled", *NUMBERS):
+            self.env["ir.config_parameter"].sudo().set_param(
+                f"mass_mailing_queue.{name}", str(self[f"mass_mailing_queue_{name}"])
+            )
         return result

@@ -1,0 +1,90 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""What alerts, metrics, diagnosis and self-pause ask: statements that only read.
+
+Apart from those marked *ledger* they run on the ORM's cursor; callers flush.
+"""
+
+#: Of a recipient whom the server accepted, whatever was heard of them since.
+ARRIVED = ("sent", "open", "reply")
+
+
+def fails_too_often(cr, mailing_id, failures, window):
+    """*ledger* Return whether more than ``failures`` of the last emails failed.
+
+    That is so if the last but ``failures`` is among the last ``window`` emails. What
+    failed before somebody started or resumed the mailing does not count.
+    Indexes: ``mailing_trace_queue_failed_idx``, ``mailing_trace_queue_progress_idx``.
+
+    :param int failures: so many are allowed
+    :param int window: among so many emails
+    """
+    cr.execute(
+        """
+        SELECT (SELECT count(*) FROM (
+                SELECT 1 FROM mailing_trace
+                 WHERE mass_mailing_id = %(mailing)s AND trace_status = ANY(%(sent)s)
+                   AND sent_datetime >= failed.at LIMIT %(window)s) arrived
+               ) + %(failures)s < %(window)s
+          FROM (SELECT queue_claimed_at AS at FROM mailing_trace
+                 WHERE mass_mailing_id = %(mailing)s
+                   AND trace_status IN ('error', 'bounce')
+                   AND queue_claimed_at >= COALESCE(
+                       (SELECT queue_resumed_at FROM mailing_mailing
+                         WHERE id = %(mailing)s), '-infinity')
+                 ORDER BY queue_claimed_at DESC OFFSET %(failures)s LIMIT 1) failed
+        """,
+        {
+            "mailing": mailing_id,
+            "failures": failures,
+            "window": window,
+            "sent": list(ARRIVED),
+        },
+    )
+    row = cr.fetchone()
+    return bool(row and row[0])
+
+
+def failure_reasons(cr, mailing_ids, limit):
+    """Return why emails failed, the most frequent reason first.
+
+    Replies of one code differ in what they quote: one of them stands for all. Where
+    there is no code, texts are alike if they differ in addresses only.
+    Index: ``mailing_trace_queue_failed_idx``.
+
+    :return: list of (failure type, reply's code, words of one, number of recipients)
+    """
+    cr.execute(
+        """
+        SELECT failure_type, queue_smtp_code, max(failure_reason), count(*)
+          FROM mailing_trace
+         WHERE mass_mailing_id = ANY(%s) AND trace_status IN ('error', 'bounce')
+         GROUP BY failure_type, queue_smtp_code, queue_smtp_status,
+                  CASE WHEN queue_smtp_code IS NULL
+                       THEN regexp_replace(left(failure_reason, 200),
+                                           '[^[:space:]<>]+@[^[:space:]<>]+', '@', 'g')
+                  END
+         ORDER BY count(*) DESC, max(failure_reason) LIMIT %s
+        """,
+        [list(mailing_ids), limit],
+    )
+    return cr.fetchall()
+
+
+def totals(cr, mailing_id):
+    """Return how many recipients are planned, sent, failed and waiting.
+
+    Index: ``mailing_trace_queue_progress_idx``.
+    """
+    cr.execute(
+        """
+        SELECT count(*),
+               count(*) FILTER (
+                   WHERE trace_status IN ('sent', 'open', 'reply', 'bounce')),
+               count(*) FILTER (WHERE trace_status = 'error'),
+               count(*) FILTER (WHERE trace_status IN ('outgoing', 'process'))
+          FROM mailing_trace WHERE mass_mailing_id = %s
+        """,
+        [mailing_id],
+    )
+    return cr.fetchone()
