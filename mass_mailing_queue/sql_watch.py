@@ -88,3 +88,75 @@ def totals(cr, mailing_id):
         [mailing_id],
     )
     return cr.fetchone()
+
+
+# ---------------------------------------------------------------------------
+# Alerts
+# ---------------------------------------------------------------------------
+
+
+def depth(cr, planned_only=False):
+    """Return how many recipients wait, of mailings that nobody has paused.
+
+    Indexes: upstream's on the mailing's state, ``mailing_trace_queue_open_idx``.
+
+    :param bool planned_only: leave out mailings that are being planned: they grow
+    """
+    cr.execute(
+        """
+        SELECT count(*)
+          FROM mailing_mailing mailing
+          JOIN mailing_trace trace ON trace.mass_mailing_id = mailing.id
+         WHERE mailing.queue_managed AND mailing.state = 'sending'
+           AND NOT COALESCE(mailing.queue_paused, false)
+           AND (mailing.queue_planned OR NOT %s)
+           AND trace.trace_status IN ('outgoing', 'process')
+        """,
+        [planned_only],
+    )
+    return cr.fetchone()[0]
+
+
+def stalled(cr, minutes):
+    """Return mailings of which nothing became in so many minutes.
+
+    Somebody must be there to be sent to; who waits for a next attempt, or is held, is
+    not. Paused mailings do not stall.
+    Indexes: ``mailing_trace_queue_open_idx``, ``mailing_trace_queue_progress_idx``,
+    ``mailing_trace_queue_failed_idx``.
+
+    :return: list of ids
+    """
+    cr.execute(
+        """
+        SELECT mailing.id
+          FROM mailing_mailing mailing
+         CROSS JOIN (SELECT now() AT TIME ZONE 'utc'
+                            - %(minutes)s * interval '1 minute' AS at) since
+         WHERE mailing.queue_managed AND mailing.mailing_type = 'mail'
+           AND (mailing.state = 'sending'
+                OR mailing.state = 'in_queue'
+                   AND COALESCE(mailing.schedule_date, '-infinity') < since.at)
+           AND NOT COALESCE(mailing.queue_paused, false)
+           AND COALESCE(mailing.queue_resumed_at, '-infinity') < since.at
+           AND (NOT COALESCE(mailing.queue_planned, false) OR EXISTS (
+                SELECT 1 FROM mailing_trace
+                 WHERE mass_mailing_id = mailing.id
+                   AND (trace_status = 'process'
+                        OR trace_status = 'outgoing'
+                           AND NOT COALESCE(queue_held, false)
+                           AND COALESCE(queue_next_attempt, '-infinity') < since.at)))
+           AND NOT EXISTS (
+               SELECT 1 FROM mailing_trace
+                WHERE mass_mailing_id = mailing.id AND trace_status = ANY(%(sent)s)
+                  AND sent_datetime >= since.at)
+           AND NOT EXISTS (
+               SELECT 1 FROM mailing_trace
+                WHERE mass_mailing_id = mailing.id
+                  AND trace_status IN ('error', 'bounce')
+                  AND queue_claimed_at >= since.at)
+         ORDER BY mailing.id
+        """,
+        {"minutes": minutes, "sent": list(ARRIVED)},
+    )
+    return [row[0] for row in cr.fetchall()]

@@ -15,3 +15,12 @@ UPDATE queue_job
 DELETE FROM mailing_queue_guard;
 INSERT INTO mailing_queue_guard (id, identity, last_seen)
 VALUES (1, 'neutralized', now() AT TIME ZONE 'utc');
+
+-- What was wrong where it came from, and who reads its figures.
+DELETE FROM mailing_queue_alert;
+DELETE FROM ir_config_parameter
+ WHERE key IN (
+           'mass_mailing_queue.metrics_token',
+           'mass_mailing_queue.alert_user_id',
+           'mass_mailing_queue.alert_channel_id'
+       );

@@ -3,6 +3,7 @@ from . import mail_mail
 from . import mail_render_mixin
 from . import mailing_contact
 from . import mailing_list
+from . import mailing_queue_alert
 from . import mailing_queue_guard
 from . import mailing_queue_outage
 from . import mailing_queue_sample

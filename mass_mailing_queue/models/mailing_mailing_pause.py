@@ -39,6 +39,27 @@ class MailingMailing(models.Model):
         "it again.",
     )
 
+    # Few of many: what is looked at every minute.
+    _queue_under_way_idx = models.Index(
+        "(state) WHERE queue_managed AND state IN ('in_queue', 'sending')"
+    )
+
+    @api.model
+    def _queue_domain_sending(self):
+        """Return the domain of the mailings that are to be sent now."""
+        return [
+            ("queue_managed", "=", True),
+            ("state", "=", "sending"),
+            ("queue_paused", "=", False),
+        ]
+
+    def _queue_may_stall(self):
+        """Return those of self that should be sent now. Extension point.
+
+        Leave out what is meant to wait: nobody is told that nothing is sent.
+        """
+        return self
+
     @api.model
     def _queue_setting(self, name, default):
         """Return a number of the settings.

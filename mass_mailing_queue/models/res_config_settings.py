@@ -5,12 +5,16 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from .mailing_mailing_pause import PAUSE_FAILURES, PAUSE_WINDOW
+from .mailing_queue_alert import ALERT_GROWING, ALERT_MINUTES
 
 #: Numbers of which 0 says something: Odoo deletes a parameter that is 0, and the default
 #: is back. Name of the parameter → default.
 NUMBERS = {
     "pause_failures": PAUSE_FAILURES,
     "pause_window": PAUSE_WINDOW,
+    "alert_depth": 0,
+    "alert_growing": ALERT_GROWING,
+    "alert_minutes": ALERT_MINUTES,
 }
 
 
@@ -37,6 +41,34 @@ class ResConfigSettings(models.TransientModel):
     mass_mailing_queue_pause_window = fields.Integer(
         "Last Emails", help="Among how many emails failures are counted."
     )
+    mass_mailing_queue_alert_depth = fields.Integer(
+        "Too Many Wait",
+        help="Tell when more recipients wait, of all mailings. 0: never.",
+    )
+    mass_mailing_queue_alert_growing = fields.Integer(
+        "More and More Wait",
+        help="Tell when the number of recipients who wait grows in so many checks in a "
+        "row. There is one a minute. 0: never.",
+    )
+    mass_mailing_queue_alert_minutes = fields.Integer(
+        "Nothing is Sent",
+        help="Tell when nothing is sent of a mailing for so many minutes that should "
+        "be. 0: never.",
+    )
+    mass_mailing_queue_alert_user_id = fields.Many2one(
+        "res.users",
+        "Person to Tell",
+        domain=[("share", "=", False)],
+        config_parameter="mass_mailing_queue.alert_user_id",
+        help="With neither a person nor a channel, whoever is responsible for the "
+        "mailing is told, or the administrator.",
+    )
+    mass_mailing_queue_alert_channel_id = fields.Many2one(
+        "discuss.channel",
+        "Channel to Tell",
+        domain=[("channel_type", "=", "channel")],
+        config_parameter="mass_mailing_queue.alert_channel_id",
+    )
 
     @api.constrains(
         "mass_mailing_queue_pause_failures", "mass_mailing_queue_pause_window"
@@ -44,12 +76,20 @@ class ResConfigSettings(models.TransientModel):
     def _check_mass_mailing_queue_pause(self):
         for settings in self:
             failures = settings.mass_mailing_queue_pause_failures
-            if failures < 0 or (failures >= settings.mass_mailing_queue_pause_window):
+            if failures and failures >= settings.mass_mailing_queue_pause_window:
                 raise ValidationError(
                     self.env._(
                         "A mailing can pause on fewer failures than the emails among "
                         "which they are counted."
                     )
+                )
+
+    @api.constrains(*(f"mass_mailing_queue_{name}" for name in NUMBERS))
+    def _check_mass_mailing_queue_numbers(self):
+        for settings in self:
+            if any(settings[f"mass_mailing_queue_{name}"] < 0 for name in NUMBERS):
+                raise ValidationError(
+                    self.env._("Numbers of failures, recipients and minutes are 0 or more.")
                 )
 
     @api.constrains("mass_mailing_queue_job_size")

@@ -144,6 +144,17 @@ class MailingMailing(models.Model):
         self.env["mailing.provider"]._fold_other_mail()
         return result
 
+    def _queue_may_stall(self):
+        """Leave out whose account is paused or rests: they wait, and do not stall."""
+        return (
+            super()
+            ._queue_may_stall()
+            .filtered(
+                lambda mailing: mailing._queue_find_provider().state
+                not in ("paused", "resting")
+            )
+        )
+
     # ------------------------------------------------------------------
     # People
     # ------------------------------------------------------------------
