@@ -1,4 +1,5 @@
 from . import shared_work
+from . import controllers
 from . import models
 from . import wizards
 from .hooks import uninstall_hook

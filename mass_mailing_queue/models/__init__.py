@@ -5,6 +5,7 @@ from . import mailing_contact
 from . import mailing_list
 from . import mailing_queue_alert
 from . import mailing_queue_guard
+from . import mailing_queue_metrics
 from . import mailing_queue_outage
 from . import mailing_queue_sample
 from . import mailing_trace

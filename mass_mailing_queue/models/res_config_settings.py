@@ -17,6 +17,9 @@ NUMBERS = {
     "alert_minutes": ALERT_MINUTES,
 }
 
+#: Letters of a token that nobody guesses.
+MIN_TOKEN = 20
+
 
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
@@ -69,6 +72,27 @@ class ResConfigSettings(models.TransientModel):
         domain=[("channel_type", "=", "channel")],
         config_parameter="mass_mailing_queue.alert_channel_id",
     )
+
+    mass_mailing_queue_metrics_token = fields.Char(
+        "Token for Metrics",
+        groups="base.group_system",
+        config_parameter="mass_mailing_queue.metrics_token",
+        help="Prometheus reads /mass_mailing_queue/metrics with this bearer token. "
+        "Without one there is nothing to be read there.",
+    )
+
+    @api.constrains("mass_mailing_queue_metrics_token")
+    def _check_mass_mailing_queue_metrics_token(self):
+        for settings in self:
+            token = settings.mass_mailing_queue_metrics_token
+            if token and (len(token) < MIN_TOKEN or not token.isascii()):
+                raise ValidationError(
+                    self.env._(
+                        "A token has %s letters or more, such as those of "
+                        "openssl rand -hex 32.",
+                        MIN_TOKEN,
+                    )
+                )
 
     @api.constrains(
         "mass_mailing_queue_pause_failures", "mass_mailing_queue_pause_window"

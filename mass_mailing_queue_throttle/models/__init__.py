@@ -7,3 +7,4 @@ from . import mailing_provider_state
 from . import mailing_provider_stat
 from . import ir_mail_server
 from . import mailing_mailing
+from . import mailing_queue_metrics
