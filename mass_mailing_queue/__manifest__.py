@@ -12,6 +12,7 @@
     "depends": ["mass_mailing", "queue_job"],
     "data": [
         "security/ir.model.access.csv",
+        "security/ir_rule.xml",
         "data/queue_job_channel.xml",
         "data/queue_job_function.xml",
         "data/ir_config_parameter.xml",
@@ -21,6 +22,7 @@
         "views/mailing_queue_alert_views.xml",
         "views/res_config_settings_views.xml",
         "wizards/mailing_queue_send_views.xml",
+        "wizards/mailing_queue_diagnosis_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["mass_mailing_queue/static/src/**/*"],

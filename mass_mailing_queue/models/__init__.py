@@ -1,3 +1,4 @@
+from . import ir_mail_server
 from . import link_tracker
 from . import mail_mail
 from . import mail_render_mixin

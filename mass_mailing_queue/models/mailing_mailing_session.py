@@ -82,6 +82,9 @@ class MailingMailing(models.Model):
     def _queue_login_words(self, route):
         """Return what a refused login's answer must not be shown with."""
         server = self.env["ir.mail_server"].sudo().browse(route.mail_server_id or [])
+        return self._queue_login_words_of(server)
+
+    def _queue_login_words_of(self, server):
         if not server or server.smtp_authentication == "cli":
             return login_words(config.get("smtp_user"), config.get("smtp_password"))
         return login_words(server.smtp_user, server.smtp_pass)

@@ -3,8 +3,8 @@
 
 from odoo import api, fields, models
 
+from odoo.addons.mass_mailing_queue import channels
 from odoo.addons.queue_job.jobrunner import _channels
-from odoo.addons.queue_job.jobrunner.channels import ChannelManager
 
 
 class MailingProvider(models.Model):
@@ -36,16 +36,7 @@ class MailingProvider(models.Model):
 
         :return: dict of complete name → slots; 0 is as many as its parent has
         """
-        try:
-            channels = ChannelManager.parse_simple_config(_channels())
-        except ValueError:
-            return {}
-        return {
-            name if f"{name}.".startswith("root.") else f"root.{name}": slots
-            for name, slots in (
-                (channel["name"], channel.get("capacity", 1)) for channel in channels
-            )
-        }
+        return channels.configured(_channels())
 
     def _configured_slots(self):
         """Return the slots of the channels that this account's jobs pass through."""

@@ -1,0 +1,250 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+import socket
+
+from odoo import api, fields, models, tools
+from odoo.tools import config
+
+from .. import channels, sql, sql_watch
+from .mailing_queue_diagnosis_mailing import USUAL_LIMIT
+
+#: Scheduled actions without which mailings stop, or nobody is told.
+CRONS = (
+    "mass_mailing.ir_cron_mass_mailing_queue",
+    "mass_mailing_queue.ir_cron_queue_reconcile",
+    "mass_mailing_queue.ir_cron_queue_alert",
+)
+
+#: A scheduled action that runs each minute is late after so long (seconds).
+LATE = 300
+
+#: How long a runner's address may take to answer, and due jobs to be started (seconds).
+RUNNER_TIMEOUT, JOBS_TIMEOUT = 3, 180
+
+
+class MailingQueueDiagnosis(models.TransientModel):
+    """What the server and its configuration tell: runner, workers, scheduled actions."""
+
+    _inherit = "mailing.queue.diagnosis"
+
+    @api.model
+    def _get_checks_system(self):
+        return [
+            "_check_crons",
+            "_check_runner",
+            "_check_channel",
+            "_check_limit",
+            "_check_shared",
+        ]
+
+    def _check_crons(self, _mailings):
+        findings = []
+        for xmlid in CRONS:
+            cron = self.env.ref(xmlid, raise_if_not_found=False)
+            if cron and cron.active:
+                continue
+            findings.append(
+                self._finding(
+                    96,
+                    self.env._(
+                        "The scheduled action %s is inactive.", cron and cron.name or xmlid
+                    ),
+                    self.env._(
+                        "Have the administrator activate it, under Settings / Technical "
+                        "/ Scheduled Actions."
+                    ),
+                )
+            )
+        guard = self.env["mailing.queue.guard"].search([], limit=1)
+        late = guard and (fields.Datetime.now() - guard.last_seen).total_seconds()
+        if not findings and late and late > LATE:
+            findings.append(
+                self._finding(
+                    88,
+                    self.env._(
+                        "Scheduled actions have not run for %s minutes.",
+                        round(late / 60),
+                    ),
+                    self.env._(
+                        "Is Odoo started with max_cron_threads = 1 or more, and is none "
+                        "of them stuck? See the server's log."
+                    ),
+                )
+            )
+        return findings
+
+    # ------------------------------------------------------------------
+    # The job runner
+    # ------------------------------------------------------------------
+
+    def _check_runner(self, mailings):
+        if not sql.runner_leads(self.env.cr):
+            return [
+                self._finding(
+                    78,
+                    self.env._(
+                        "No job runner is active: mailings are sent slowly, by the "
+                        "scheduled action."
+                    ),
+                    self.env._(
+                        "Have the administrator add these lines to the server's "
+                        "configuration and restart it."
+                    ),
+                    [
+                        "[options]",
+                        "server_wide_modules = base,web,queue_job",
+                        *self._channel_lines(),
+                    ],
+                )
+            ]
+        host, port = channels.runner_address()
+        address = f"{host}:{port}"
+        if error := self._try_address(host, port):
+            return [
+                self._finding(
+                    85,
+                    self.env._(
+                        "The job runner calls %(address)s, where nobody answers "
+                        "(%(error)s): no job is started.",
+                        address=address,
+                        error=error,
+                    ),
+                    self.env._(
+                        "Have the administrator set host and port below [queue_job] in "
+                        "the server's configuration to where Odoo listens."
+                    ),
+                )
+            ]
+        if mailings and sql_watch.jobs_wait(self.env.cr, JOBS_TIMEOUT):
+            return [
+                self._finding(
+                    84,
+                    self.env._("A job runner is active, and starts no jobs."),
+                    self.env._(
+                        "Does it reach Odoo at %s, and is the channel of the jobs "
+                        "configured? See the server's log.",
+                        address,
+                    ),
+                )
+            ]
+        return []
+
+    def _try_address(self, host, port):
+        """Return what is wrong with an address of the configuration, if anything."""
+        try:
+            socket.create_connection((host, port), RUNNER_TIMEOUT).close()
+        except OSError as error:
+            return error.strerror or type(error).__name__
+        return ""
+
+    # ------------------------------------------------------------------
+    # Configuration
+    # ------------------------------------------------------------------
+
+    def _channel_lines(self):
+        """Return the lines for ``odoo.conf`` that suit the workers of this server."""
+        slots = channels.suggestion()
+        return ["[queue_job]", f"channels = root:{slots},root.mail:{slots}"]
+
+    def _check_channel(self, _mailings):
+        """Compare what the channel lets run with the workers there are."""
+        workers, wanted = config["workers"], channels.suggestion()
+        slots = channels.capacity("root.mail")
+        if slots < wanted:
+            return [
+                self._finding(
+                    44,
+                    self.env._(
+                        "The channel lets %(slots)s jobs of mailings run at a time "
+                        "(%(root)s), and this server has %(workers)s workers.",
+                        slots=slots,
+                        root=", ".join(
+                            f"{name}:{number}"
+                            for name, number in channels.configured().items()
+                        ),
+                        workers=workers,
+                    ),
+                    self.env._(
+                        "Have the administrator put this into the server's configuration."
+                    ),
+                    self._channel_lines(),
+                )
+            ]
+        if workers and slots >= workers:
+            return [
+                self._finding(
+                    41,
+                    self.env._(
+                        "Mailings may keep %(slots)s workers busy at a time, and this "
+                        "server has %(workers)s: people have to wait.",
+                        slots=slots,
+                        workers=workers,
+                    ),
+                    self.env._(
+                        "Unless other servers share the jobs, have the administrator put "
+                        "this into the server's configuration."
+                    ),
+                    self._channel_lines(),
+                )
+            ]
+        return []
+
+    def _check_limit(self, _mailings):
+        if not (advice := self._advise_on_limit()):
+            return []
+        return [
+            self._finding(
+                40,
+                self.env._(
+                    "limit_time_real is %(limit)s seconds, usual are %(usual)s.",
+                    limit=config["limit_time_real"],
+                    usual=USUAL_LIMIT,
+                ),
+                advice,
+            )
+        ]
+
+    def _check_shared(self, mailings):
+        """Say when campaigns and other mail share a server or a domain."""
+        company = self.env.company
+        other, _sender = self.env["ir.mail_server"]._find_mail_server(
+            company.email_formatted or ""
+        )
+        findings = []
+        for mailing in mailings:
+            server = mailing._queue_find_server()
+            if server == (other or self.env["ir.mail_server"]):
+                findings.append(
+                    self._finding(
+                        20,
+                        self.env._(
+                            "The mailing leaves through the server of other mail: %s.",
+                            server.name or config.get("smtp_server") or "localhost",
+                        ),
+                        self.env._(
+                            "Invoices and passwords wait with it, and suffer from "
+                            "complaints about it. Use a server, or an account, of its own "
+                            "for mailings."
+                        ),
+                        mailing=mailing,
+                    )
+                )
+            domain = tools.mail.email_domain_extract(mailing.email_from or "")
+            if domain and domain == tools.mail.email_domain_extract(company.email or ""):
+                findings.append(
+                    self._finding(
+                        18,
+                        self.env._(
+                            "The mailing is sent from the domain of other mail: %s.",
+                            domain,
+                        ),
+                        self.env._(
+                            "A subdomain of its own, such as news.%s, keeps complaints "
+                            "about mailings away from other mail.",
+                            domain,
+                        ),
+                        mailing=mailing,
+                    )
+                )
+        return findings

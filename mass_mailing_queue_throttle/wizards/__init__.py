@@ -1,0 +1,1 @@
+from . import mailing_queue_diagnosis

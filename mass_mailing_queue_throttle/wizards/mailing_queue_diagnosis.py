@@ -1,0 +1,89 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import api, models
+
+#: How grave it is what an account does.
+GRAVITY = {"paused": 91, "stopped": 89, "resting": 84, "reduced": 60}
+
+
+class MailingQueueDiagnosis(models.TransientModel):
+    """What the sending accounts tell: state, limits, channel."""
+
+    _inherit = "mailing.queue.diagnosis"
+
+    @api.model
+    def _get_checks(self):
+        return [*super()._get_checks(), "_check_accounts"]
+
+    def _check_accounts(self, mailings):
+        providers = self.env["mailing.provider"]
+        for mailing in mailings:
+            providers |= mailing._queue_find_provider()
+        findings = []
+        for provider in providers:
+            if provider.state in GRAVITY:
+                findings.append(self._describe_account(provider))
+            findings += self._describe_limits(provider)
+            if provider.channel_hint:
+                findings.append(
+                    self._finding(
+                        30,
+                        f"{provider.name}: {provider.channel_hint}",
+                        self.env._(
+                            "Have the administrator put this into the server's "
+                            "configuration."
+                        ),
+                        provider.channel_lines.split("\n"),
+                    )
+                )
+        return findings
+
+    def _describe_account(self, provider):
+        states = dict(provider._fields["state"]._description_selection(self.env))
+        advice = {
+            "paused": self.env._("Have the administrator resume the account."),
+            "stopped": self.env._(
+                "Have the administrator repair the account and resume it."
+            ),
+            "resting": self.env._("It goes on by itself, and nobody is lost."),
+            "reduced": self.env._(
+                "It becomes faster by itself when the provider refuses nothing more."
+            ),
+        }
+        details = []
+        if provider.recovers_at:
+            details.append(self.env._("Until %s UTC", provider.recovers_at))
+        return self._finding(
+            GRAVITY[provider.state],
+            self.env._(
+                "Sending account %(account)s: %(state)s. %(reason)s",
+                account=provider.name,
+                state=states[provider.state],
+                reason=provider.state_reason or "",
+            ),
+            advice[provider.state],
+            details,
+        )
+
+    def _describe_limits(self, provider):
+        """Return what the account's limits are, and how far the counted ones are used."""
+        used = dict(provider._usage())
+        details = [
+            f"{limit.display_name}: {used[limit]}" if limit in used else limit.display_name
+            for limit in provider.limit_ids
+        ]
+        if not details:
+            return []
+        return [
+            self._finding(
+                14,
+                self.env._(
+                    "Sending account %(account)s: %(rate)s.",
+                    account=provider.name,
+                    rate=provider.effective_rate,
+                ),
+                "" if provider.confirmed else self.env._("Its limits are not confirmed."),
+                details,
+            )
+        ]
