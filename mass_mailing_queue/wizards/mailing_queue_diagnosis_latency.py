@@ -5,7 +5,7 @@ import os
 import smtplib
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from odoo import api, models
 from odoo.tools import config, email_normalize
@@ -27,10 +27,6 @@ LARGE = 1_000_000
 
 #: Servers that are measured at most: one after the other, while somebody waits.
 MAX_SERVERS = 3
-
-
-class _Undo(Exception):
-    """What was made to be measured is not kept."""
 
 
 class MailingQueueDiagnosis(models.TransientModel):
@@ -104,18 +100,23 @@ class MailingQueueDiagnosis(models.TransientModel):
 
         :return: an ``email.message.EmailMessage``, ``None`` if there is nobody
         """
-        jobs = mailing._queue_for_jobs()
-        message = None
-        for res_id in jobs._queue_next_records(limit=MAX_SERVERS):
-            try:
-                with self.env.cr.savepoint():
-                    message = self._make_message(jobs, res_id, times)
-                    raise _Undo
-            except _Undo:
-                self.env.invalidate_all(flush=False)
-            if message is not None:
-                break
-        return message
+        with self._undone() as env:
+            jobs = mailing.with_env(env)._queue_for_jobs()
+            for res_id in jobs._queue_next_records(limit=MAX_SERVERS):
+                if message := self._make_message(jobs, res_id, times):
+                    return message
+        return None
+
+    @contextmanager
+    def _undone(self):
+        """Return an environment of which nothing is kept.
+
+        On a connection of its own that cannot commit: upstream does so when it has
+        composed.
+        """
+        with closing(self.env.registry.cursor()) as cr:
+            cr.commit = cr.flush
+            yield self.env(cr=cr)
 
     def _make_message(self, jobs, res_id, times):
         trace = jobs.env["mailing.trace"].create(
