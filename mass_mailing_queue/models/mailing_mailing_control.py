@@ -1,6 +1,8 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+from markupsafe import Markup
+
 from odoo import models
 
 from .. import sql

@@ -7,7 +7,7 @@ import re
 from odoo import api, fields, models
 from odoo.tools import plaintext2html
 
-from .. import sql, sql_watch
+from .. import sql_watch
 from ..discretion import conceal, discreet
 from ..exceptions import DeliveryStopped
 from ..ledger import LOST_CONNECTION

@@ -14,6 +14,7 @@ from .. import slicing, sql
 from ..discretion import discreet
 from ..ledger import Ledger, retry_lost_connection, transaction
 
+
 class MailingMailing(models.Model):
     """The fan-out: recipients → traces → jobs, slice by slice.
 
