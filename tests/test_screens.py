@@ -80,6 +80,7 @@ def alone(office):
     office.sink.rules()
     yield
     office.sink.rules()
+    office.rpc.press("mailing.provider", "action_resume", [office.account])
     for mailing in office.rpc.search(
         "mailing.mailing", [("state", "in", ("in_queue", "sending"))]
     ):
@@ -259,6 +260,7 @@ def test_sending_account_is_seen_by_all_and_changed_by_administrators(
             other.see(".o_mailing_queue_waits", "Gmail: Paused by")
             other.keep("account-paused")
             screen.press("action_resume")
+            screen.confirm("Resume")
             other.see(".o_mailing_queue_waits", "Gmail: 2 a second")
         else:
             assert not pause.count()

@@ -137,7 +137,12 @@ class MailingMailing(models.Model):
         self.ensure_one()
         action = self._action_view_traces_filtered(f"queue_{kind}")
         message = Markup('<p class="o_view_nocontent_smiling_face">%s</p>')
-        return {**action, "name": name, "help": message % empty}
+        return {
+            **action,
+            "name": name,
+            "display_name": name,
+            "help": message % empty,
+        }
 
     def action_view_queue_jobs(self):
         """Open this mailing's jobs."""

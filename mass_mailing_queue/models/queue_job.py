@@ -12,7 +12,11 @@ class QueueJob(models.Model):
     # A plain integer: a foreign key would make each new job lock the mailing's row.
     mailing_id = fields.Integer(readonly=True, index="btree_not_null")
 
-    # Whether any job has ended lately tells whether a runner works.
+    # Whether jobs are due and none has ended lately tells whether a runner works.
+    _queue_due_idx = models.Index(
+        "(GREATEST(eta, date_created)) "
+        "WHERE state = 'pending' AND mailing_id IS NOT NULL"
+    )
     _queue_date_done_idx = models.Index("(date_done) WHERE date_done IS NOT NULL")
 
     def _change_job_state(self, state, result=None):

@@ -94,7 +94,8 @@ class Screen:
     def press(self, name):
         """Press a button of the form's header, wherever the device has it."""
         button = self.page.locator(f".o_form_statusbar button[name={name}]:visible")
-        if not button.count():
+        # A phone shows the first button only, and the others in a menu.
+        if self.on_phone and not button.count():
             self.page.locator(".o_form_statusbar .dropdown-toggle:visible").first.click()
             button = self.page.locator(f".o-dropdown--menu button[name={name}]:visible")
         button.first.click()
