@@ -38,6 +38,7 @@ KEYS = {
     "mass_mailing_queue_range": [0, 10**9],
     "mass_mailing_queue_drawn": [],
     "mass_mailing_queue_permitted": True,
+    "mass_mailing_queue_ask": True,
 }
 
 

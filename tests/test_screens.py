@@ -18,7 +18,7 @@ ASK = "queue_progress"
 
 
 def people(env, step, mailing_id):
-    """A marketer, whose mailing it is, and a user without rights; passwords as logins."""
+    """A marketer, whose mailing it is, and a user without rights."""
     groups = {
         "marketer": "mass_mailing.group_mass_mailing_user",
         "internal": "base.group_user",
@@ -125,7 +125,9 @@ def test_a_marketer_sends_watches_pauses_edits_resumes_and_cancels(office, devic
         )
         screen.keep("paused")
         sent = office.sent(mailing)
-        screen.page.locator("div[name=subject] :is(input, textarea)").first.fill("Sale!")
+        screen.page.locator("div[name=subject] :is(input, textarea)").first.fill(
+            "Sale!"
+        )
         screen.page.locator("button.o_form_button_save").click()
         screen.see(".alert-warning", f"{sent} people got the earlier version")
         assert office.sent(mailing) == sent
@@ -199,7 +201,7 @@ def test_in_doubt_and_failed_emails_are_decided_about(office, login, device):
         screen.form("mailing.mailing", mailing)
         screen.see(
             ".alert-warning",
-            "The connection broke before the server answered: 2 emails may have arrived",
+            "The connection broke before the server answered: 2 emails may have",
         )
         screen.keep(f"in-doubt-{login}")
         screen.page.locator("[data-part=in_doubt]").click()
@@ -283,7 +285,7 @@ def test_who_has_no_rights_sees_nothing(office):
 
 
 def test_two_windows_and_two_presses_do_no_harm(office):
-    """Paused in one window, the other one follows; a second press finds nothing to do."""
+    """Paused in one window, the other follows; a second press finds nothing to do."""
     office.limit(2)
     mailing = office.launch()
     with office.screen() as one, office.screen() as two:

@@ -60,7 +60,9 @@ def look(env, step, mailing_id):
 
     def fields_of(model, xmlid, kind):
         view = env.ref(xmlid).sudo()
-        names = re.findall(r'<field name="(\w+)"', model.get_view(view.id, kind)["arch"])
+        names = re.findall(
+            r'<field name="(\w+)"', model.get_view(view.id, kind)["arch"]
+        )
         return {name: {} for name in names if name in model._fields}
 
     traces = env["mailing.trace"]

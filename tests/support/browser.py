@@ -96,7 +96,9 @@ class Screen:
         button = self.page.locator(f".o_form_statusbar button[name={name}]:visible")
         # A phone shows the first button only, and the others in a menu.
         if self.on_phone and not button.count():
-            self.page.locator(".o_form_statusbar .dropdown-toggle:visible").first.click()
+            self.page.locator(
+                ".o_form_statusbar .dropdown-toggle:visible"
+            ).first.click()
             button = self.page.locator(f".o-dropdown--menu button[name={name}]:visible")
         button.first.click()
 

@@ -1,6 +1,6 @@
 // Copyright 2026 Odoo Community Association (OCA)
 // License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
-/* global Chart, luxon */
+/* global Chart */
 
 import {
     Component,
@@ -11,8 +11,8 @@ import {
     useState,
 } from "@odoo/owl";
 import {getColor, getCustomColor} from "@web/core/colors/colors";
-import {browser} from "@web/core/browser/browser";
 import {_t} from "@web/core/l10n/translation";
+import {browser} from "@web/core/browser/browser";
 import {cookie} from "@web/core/browser/cookie";
 import {deserializeDateTime} from "@web/core/l10n/dates";
 import {loadBundle} from "@web/core/assets";

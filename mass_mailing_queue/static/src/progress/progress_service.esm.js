@@ -38,11 +38,6 @@ export const progressService = {
             }
         }
 
-        function schedule(delay) {
-            browser.clearTimeout(timer);
-            timer = browser.setTimeout(() => tick(), delay);
-        }
-
         async function tick(all = false) {
             browser.clearTimeout(timer);
             timer = null;
@@ -52,13 +47,15 @@ export const progressService = {
             if (!wanted.length || document.hidden) {
                 return;
             }
+            let delay = INTERVAL;
             try {
                 await look(wanted);
-                schedule(INTERVAL);
             } catch {
                 // Offline, or logged out: other requests tell the user so.
-                schedule(INTERVAL_AFTER_FAILURE);
+                delay = INTERVAL_AFTER_FAILURE;
             }
+            browser.clearTimeout(timer);
+            timer = browser.setTimeout(tick, delay);
         }
 
         document.addEventListener("visibilitychange", () => tick(true));
@@ -78,7 +75,7 @@ export const progressService = {
                     look([watcher]).catch(() => null);
                 }
                 if (!timer && watcher.isRunning()) {
-                    schedule(INTERVAL);
+                    timer = browser.setTimeout(tick, INTERVAL);
                 }
             },
         };
