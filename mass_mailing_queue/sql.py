@@ -713,9 +713,8 @@ def settled_mails(cr, limit):
     return cr.fetchall()
 
 
-#: Whether a job runner holds its lock on this database, and no due jobs have waited for
-#: minutes while none was started.
-RUNNER_WORKS = f"""
+#: Whether a job runner holds its lock on this database.
+RUNNER_LEADS = f"""
     EXISTS (
         SELECT 1 FROM pg_locks
          WHERE locktype = 'advisory' AND granted AND objsubid = 1
@@ -723,17 +722,30 @@ RUNNER_WORKS = f"""
            AND objid::bigint = {RUNNER_LOCK} & 4294967295
            AND database = (SELECT oid FROM pg_database
                             WHERE datname = current_database()))
-    AND NOT (
+"""
+
+#: Whether no due jobs have waited for minutes while none was started. A runner that
+#: reaches no worker marks jobs as enqueued, and no more becomes of them.
+JOBS_START = """
+    NOT (
         EXISTS (
             SELECT 1 FROM queue_job
-             WHERE state = 'pending' AND mailing_id IS NOT NULL
+             WHERE state IN ('pending', 'enqueued') AND mailing_id IS NOT NULL
                AND GREATEST(eta, date_created)
                    < now() AT TIME ZONE 'utc' - interval '3 minutes')
         AND NOT EXISTS (
             SELECT 1 FROM queue_job
-             WHERE (state IN ('enqueued', 'started') AND date_enqueued IS NOT NULL)
+             WHERE (state = 'started' AND date_enqueued IS NOT NULL)
                 OR date_done > now() AT TIME ZONE 'utc' - interval '3 minutes'))
 """
+
+RUNNER_WORKS = f"{RUNNER_LEADS} AND {JOBS_START}"
+
+
+def runner_leads(cr):
+    """Return whether there is a job runner, whatever it does."""
+    cr.execute(f"SELECT {RUNNER_LEADS}")  # pylint: disable=sql-injection
+    return cr.fetchone()[0]
 
 
 def runner_works(cr):

@@ -232,7 +232,7 @@ def failures_by_class(cr, mailing_ids):
 def doubts(cr):
     """Count who is in doubt, of all mailings: it does not end with them.
 
-    Index: ``mailing_trace_queue_doubt_idx``.
+    Index: ``mailing_trace_queue_decide_idx``.
     """
     cr.execute(
         """
@@ -343,7 +343,7 @@ def claims_under_way(cr, mailing_ids):
 
 
 def doubts_by_worker(cr, mailing_ids):
-    """Return who left emails in doubt. Index: ``mailing_trace_queue_doubt_idx``.
+    """Return who left emails in doubt. Index: ``mailing_trace_queue_decide_idx``.
 
     :return: list of (node and process, time of the last claim, number)
     """
@@ -382,27 +382,3 @@ def outage_replies(cr):
         """
     )
     return cr.fetchall()
-
-
-def jobs_wait(cr, seconds):
-    """Return whether jobs of ours are due for so long and nobody has started them.
-
-    A runner that reaches no worker marks jobs as enqueued, and they stay so. Index:
-    that on the job's mailing.
-    """
-    cr.execute(
-        """
-        SELECT EXISTS (
-            SELECT 1 FROM queue_job
-             WHERE mailing_id IS NOT NULL AND state IN ('pending', 'enqueued')
-               AND GREATEST(eta, date_created)
-                   < now() AT TIME ZONE 'utc' - %(seconds)s * interval '1 second')
-           AND NOT EXISTS (
-            SELECT 1 FROM queue_job
-             WHERE state = 'started'
-                OR date_done > now() AT TIME ZONE 'utc'
-                               - %(seconds)s * interval '1 second')
-        """,
-        {"seconds": seconds},
-    )
-    return cr.fetchone()[0]

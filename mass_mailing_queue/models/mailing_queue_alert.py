@@ -137,9 +137,10 @@ class MailingQueueAlert(models.Model):
             "stalled",
             {
                 mailing.id: self.env._(
-                    "Nothing was sent of %(mailing)s for %(minutes)s minutes.",
+                    "Nothing was sent of %(mailing)s for %(minutes)s minutes. %(why)s",
                     mailing=mailing.display_name,
                     minutes=minutes,
+                    why=mailing._queue_waits_for() or "",
                 )
                 for mailing in mailings
             },

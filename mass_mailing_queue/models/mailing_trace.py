@@ -86,10 +86,6 @@ class MailingTrace(models.Model):
     _queue_failed_idx = models.Index(
         "(mass_mailing_id, queue_claimed_at) WHERE trace_status IN ('error', 'bounce')"
     )
-    _queue_doubt_idx = models.Index(
-        "(mass_mailing_id) "
-        "WHERE trace_status = 'error' AND failure_type = 'queue_in_doubt'"
-    )
     _queue_res_idx = models.Index("(res_id, mass_mailing_id)")
     _queue_email_idx = models.Index("(email) WHERE email IS NOT NULL")
     # Opens, replies and bounces are found by it, and upstream has no index.

@@ -1,5 +1,5 @@
-from . import test_audience
 from . import test_alert
+from . import test_audience
 from . import test_control
 from . import test_deliver
 from . import test_hooks

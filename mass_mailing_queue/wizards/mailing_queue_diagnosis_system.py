@@ -6,7 +6,7 @@ import socket
 from odoo import api, fields, models, tools
 from odoo.tools import config
 
-from .. import channels, sql, sql_watch
+from .. import channels, sql
 from .mailing_queue_diagnosis_mailing import USUAL_LIMIT
 
 #: Scheduled actions without which mailings stop, or nobody is told.
@@ -19,8 +19,8 @@ CRONS = (
 #: A scheduled action that runs each minute is late after so long (seconds).
 LATE = 300
 
-#: How long a runner's address may take to answer, and due jobs to be started (seconds).
-RUNNER_TIMEOUT, JOBS_TIMEOUT = 3, 180
+#: How long the address that a runner calls may take to answer (seconds).
+RUNNER_TIMEOUT = 3
 
 
 class MailingQueueDiagnosis(models.TransientModel):
@@ -78,7 +78,7 @@ class MailingQueueDiagnosis(models.TransientModel):
     # The job runner
     # ------------------------------------------------------------------
 
-    def _check_runner(self, mailings):
+    def _check_runner(self, _mailings):
         if not sql.runner_leads(self.env.cr):
             return [
                 self._finding(
@@ -116,7 +116,7 @@ class MailingQueueDiagnosis(models.TransientModel):
                     ),
                 )
             ]
-        if mailings and sql_watch.jobs_wait(self.env.cr, JOBS_TIMEOUT):
+        if not sql.runner_works(self.env.cr):
             return [
                 self._finding(
                     84,
