@@ -55,16 +55,17 @@ class MailingQueueDiagnosis(models.TransientModel):
     # ------------------------------------------------------------------
 
     @api.model
-    def action_open(self, mailing_id=False):
-        """Diagnose, and open what was found.
+    def action_open(self):
+        """Diagnose all mailings, and open what was found.
 
-        :param int mailing_id: ``False`` for everything
         :raises AccessError: if the user may not send mailings
         """
+        return self._open(self.env["mailing.mailing"])
+
+    @api.model
+    def _open(self, mailing):
         self.check_access("create")
-        self.env["mailing.mailing"].browse(mailing_id or []).check_access("write")
-        diagnosis = self.create({"mailing_id": mailing_id})
-        return diagnosis.action_diagnose()
+        return self.create({"mailing_id": mailing.id}).action_diagnose()
 
     def action_diagnose(self):
         """Look again.
@@ -158,6 +159,9 @@ class MailingMailing(models.Model):
     _inherit = "mailing.mailing"
 
     def action_queue_diagnose(self):
-        """Open the diagnosis of this mailing, of all for none or several."""
-        mailing_id = self.id if len(self) == 1 else False
-        return self.env["mailing.queue.diagnosis"].action_open(mailing_id)
+        """Open the diagnosis of this mailing, of all for several.
+
+        :raises AccessError: if the user may not send mailings
+        """
+        mailing = self if len(self) == 1 else self.browse()
+        return self.env["mailing.queue.diagnosis"]._open(mailing)

@@ -16,8 +16,8 @@ from ..message_parts import measure_parts
 from ..replies import Verdict, classify
 from ..shared_work import composing
 
-#: One email that takes longer is slow (seconds).
-SLOW = 0.5
+#: One email that takes longer is slow, if no parameter says otherwise (milliseconds).
+SLOW = 500
 
 #: How long the server may take to let us in, before no more is tried (seconds).
 CONNECT_TIMEOUT = 10
@@ -77,11 +77,16 @@ class MailingQueueDiagnosis(models.TransientModel):
         if reply is not None:
             findings.append(self._describe_reply(reply, server, mailing))
         parts = measure_parts(message) if message else None
-        if reply is None or sum(times.values()) > SLOW:
+        if reply is None or sum(times.values()) > self._get_slow():
             findings.append(self._describe_times(times, parts, mailing))
         if parts and parts.size > LARGE:
             findings.append(self._describe_size(parts, mailing))
         return findings
+
+    def _get_slow(self):
+        """Return what an email may take (seconds)."""
+        mailings = self.env["mailing.mailing"]
+        return mailings._queue_setting("slow_milliseconds", SLOW) / 1000
 
     @contextmanager
     def _clock(self, times, step):
@@ -300,7 +305,8 @@ class MailingQueueDiagnosis(models.TransientModel):
         details = [f"{steps[step][0]}: {times[step]:.3f} s" for step in times]
         if parts:
             details.append(self._describe_parts(parts))
-        if total <= SLOW:
+        slow = self._get_slow()
+        if total <= slow:
             return self._finding(
                 11,
                 self.env._("One email takes %s s.", f"{total:.2f}"),
@@ -309,7 +315,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             )
         slowest = max(times, key=times.get)
         return self._finding(
-            66 if total > 10 * SLOW else 47,
+            66 if total > 10 * slow else 47,
             self.env._(
                 "One email takes %(total)s s, slowest is %(step)s: %(seconds)s s.",
                 total=f"{total:.2f}",
