@@ -29,7 +29,7 @@ def people(env, step):
 
 
 class Clinic:
-    """A database with a campaign for five, an SMTP server, and an Odoo to be started."""
+    """A database with a campaign for five, an SMTP server, an Odoo to be started."""
 
     recipients = 5
 
@@ -309,9 +309,7 @@ def test_everyone_blacklisted(clinic):
     emails = clinic.database.column(
         "SELECT email FROM mailing_contact WHERE email > ''"
     )
-    ids = clinic.rpc.create(
-        "mail.blacklist", [{"email": email} for email in emails]
-    )
+    ids = clinic.rpc.create("mail.blacklist", [{"email": email} for email in emails])
     mailing = clinic.launch()
     campaigns.wait_until_done(clinic.database, mailing)
     title, _advice = clinic.first(mailing)

@@ -93,16 +93,20 @@ def test_every_refusal_compares_the_same(served):
             lengths.append((len(one), len(other)))
             return hmac.compare_digest(one, other)
 
-        for sent in ("", "Bearer", "Bearer x", f"Bearer {token}", "Bearer " + "x" * 999):
+        for sent in (
+            "",
+            "Bearer",
+            "Bearer x",
+            f"Bearer {token}",
+            f"Bearer {'x' * 999}",
+        ):
             request = SimpleNamespace(
                 env=env,
                 httprequest=SimpleNamespace(headers={"Authorization": sent}),
             )
             with (
                 patch.object(metrics, "request", request),
-                patch.object(
-                    metrics, "hmac", SimpleNamespace(compare_digest=compare)
-                ),
+                patch.object(metrics, "hmac", SimpleNamespace(compare_digest=compare)),
             ):
                 metrics.Metrics()._is_allowed()
         # The server has the parameter cached.
@@ -166,7 +170,7 @@ def test_a_scrape_costs_statements_and_not_recipients(served):
     """As many statements for one mailing as for all, each of them on an index."""
 
     def explain(env, step):
-        from odoo.addons.mass_mailing_queue import sql_watch
+        from odoo.addons.mass_mailing_queue import sql_metrics
 
         class Explained:
             """A cursor that returns plans in place of rows."""
@@ -184,10 +188,10 @@ def test_a_scrape_costs_statements_and_not_recipients(served):
         env.cr.execute("SET LOCAL enable_seqscan = off")
         cr = Explained()
         ids = env["mailing.mailing"].search([]).ids
-        sql_watch.depth_by_state(cr, ids)
-        sql_watch.rates(cr, ids)
-        sql_watch.failures_by_class(cr, ids)
-        sql_watch.doubts(cr)
+        sql_metrics.depth_by_state(cr, ids)
+        sql_metrics.rates(cr, ids)
+        sql_metrics.failures_by_class(cr, ids)
+        sql_metrics.doubts(cr)
         return cr.plans
 
     for plan in served.shell.run(explain):

@@ -50,7 +50,9 @@ class Metrics(http.Controller):
                 "The Python package prometheus_client is not installed.", status=501
             )
         registry = CollectorRegistry()
-        registry.register(_Gauges(request.env["mailing.queue.metrics"].sudo()._read()))
+        registry.register(
+            _Gauges(request.env["mailing.queue.metrics"].sudo()._collect())
+        )
         return request.make_response(
             generate_latest(registry), [("Content-Type", CONTENT_TYPE_LATEST)]
         )

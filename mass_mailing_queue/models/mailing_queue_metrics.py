@@ -3,7 +3,7 @@
 
 from odoo import api, models
 
-from .. import sql_watch
+from .. import sql_metrics
 
 
 class MailingQueueMetrics(models.AbstractModel):
@@ -17,7 +17,7 @@ class MailingQueueMetrics(models.AbstractModel):
     _description = "Sending Figures"
 
     @api.model
-    def _read(self):
+    def _collect(self):
         """Return all figures. Extension point: add to the list.
 
         :return: list of (name, help in English, names of labels, list of (values of
@@ -42,31 +42,31 @@ class MailingQueueMetrics(models.AbstractModel):
                 "Recipients of mailings under way: waiting, deferred (for a next "
                 "attempt), held (by a person), paused (with their mailing), process.",
                 ("mailing", "state"),
-                sql_watch.depth_by_state(cr, ids),
+                sql_metrics.depth_by_state(cr, ids),
             ),
             (
                 "odoo_mailing_sent_per_second",
                 "Emails that servers accepted, over the last minute.",
                 mailing,
-                sql_watch.rates(cr, ids),
+                sql_metrics.rates(cr, ids),
             ),
             (
                 "odoo_mailing_failures",
                 "Recipients whose email failed for certain, by class.",
                 ("mailing", "class"),
-                sql_watch.failures_by_class(cr, ids),
+                sql_metrics.failures_by_class(cr, ids),
             ),
             (
                 "odoo_mailing_in_doubt",
                 "Recipients of whom nobody knows whether the email arrived.",
                 mailing,
-                sql_watch.doubts(cr),
+                sql_metrics.doubts(cr),
             ),
             (
                 "odoo_mailing_jobs",
                 "Jobs of mailings that have not ended well.",
                 ("state",),
-                sql_watch.jobs_by_state(cr),
+                sql_metrics.jobs_by_state(cr),
             ),
             (
                 "odoo_mailing_runner_up",
@@ -78,19 +78,19 @@ class MailingQueueMetrics(models.AbstractModel):
                 "odoo_mailing_heartbeat_seconds",
                 "Seconds since the scheduled action that repairs was here.",
                 (),
-                sql_watch.heartbeat(cr),
+                sql_metrics.heartbeat(cr),
             ),
             (
                 "odoo_mailing_outage_seconds",
                 "Seconds until a server that cannot be reached is tried again. 0 is "
                 "the one of the configuration file.",
                 ("server",),
-                sql_watch.outages(cr),
+                sql_metrics.outages(cr),
             ),
             (
                 "odoo_mailing_alerts",
                 "Alerts that are raised.",
                 ("kind",),
-                sql_watch.alerts(cr),
+                sql_metrics.alerts(cr),
             ),
         ]

@@ -7,8 +7,8 @@ from odoo.exceptions import ValidationError
 from .mailing_mailing_pause import PAUSE_FAILURES, PAUSE_WINDOW
 from .mailing_queue_alert import ALERT_GROWING, ALERT_MINUTES
 
-#: Numbers of which 0 says something: Odoo deletes a parameter that is 0, and the default
-#: is back. Name of the parameter → default.
+#: Numbers of which 0 says something: Odoo deletes a parameter that is 0, and the
+#: default is back. Name of the parameter → default.
 NUMBERS = {
     "pause_failures": PAUSE_FAILURES,
     "pause_window": PAUSE_WINDOW,
@@ -113,7 +113,7 @@ class ResConfigSettings(models.TransientModel):
         for settings in self:
             if any(settings[f"mass_mailing_queue_{name}"] < 0 for name in NUMBERS):
                 raise ValidationError(
-                    self.env._("Numbers of failures, recipients and minutes are 0 or more.")
+                    self.env._("Failures, recipients and minutes are 0 or more.")
                 )
 
     @api.constrains("mass_mailing_queue_job_size")

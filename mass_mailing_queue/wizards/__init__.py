@@ -3,4 +3,5 @@ from . import mailing_queue_send
 from . import mailing_queue_diagnosis
 from . import mailing_queue_diagnosis_mailing
 from . import mailing_queue_diagnosis_system
+from . import mailing_queue_diagnosis_words
 from . import mailing_queue_diagnosis_latency

@@ -77,9 +77,7 @@ class MailingQueueDiagnosis(models.TransientModel):
         # Who may not send a mailing may not have an email sent for it either.
         (self.mailing_id or self.env["mailing.mailing"]).check_access("write")
         if self.test_email and not email_normalize(self.test_email):
-            raise UserError(
-                self.env._("%s is not an email address.", self.test_email)
-            )
+            raise UserError(self.env._("%s is not an email address.", self.test_email))
         self.findings = self._find()
         return {
             "type": "ir.actions.act_window",

@@ -13,17 +13,15 @@ from odoo.tools import config, email_normalize
 from .. import smtp
 from ..discretion import conceal, conceal_words, describe
 from ..message_parts import measure_parts
-from ..replies import Verdict, classify
+from ..replies import classify
 from ..shared_work import composing
+from .mailing_queue_diagnosis_words import LARGE
 
 #: One email that takes longer is slow, if no parameter says otherwise (milliseconds).
 SLOW = 500
 
 #: How long the server may take to let us in, before no more is tried (seconds).
 CONNECT_TIMEOUT = 10
-
-#: An email that is larger costs more than it brings (bytes).
-LARGE = 1_000_000
 
 #: Servers that are measured at most: one after the other, while somebody waits.
 MAX_SERVERS = 3
@@ -33,9 +31,9 @@ class MailingQueueDiagnosis(models.TransientModel):
     """How long one email takes, step by step, against the real server.
 
     Nothing is sent without an address that the user enters: the session ends behind
-    ``MAIL FROM``, of which nobody is told. With one, an email goes there that is as large
-    as the mailing's and has nothing of it: neither content nor links, which would act
-    for the recipient whom it was made for.
+    ``MAIL FROM``, of which nobody is told. With one, an email goes there that is as
+    large as the mailing's and has nothing of it: neither content nor links, which would
+    act for the recipient whom it was made for.
     """
 
     _inherit = "mailing.queue.diagnosis"
@@ -48,8 +46,10 @@ class MailingQueueDiagnosis(models.TransientModel):
         findings, seen = [], set()
         for mailing in mailings:
             server = mailing._queue_find_server()
-            if server in seen or len(seen) == MAX_SERVERS or (
-                server and not server.active
+            if (
+                server in seen
+                or len(seen) == MAX_SERVERS
+                or (server and not server.active)
             ):
                 continue
             seen.add(server)
@@ -79,8 +79,10 @@ class MailingQueueDiagnosis(models.TransientModel):
         parts = measure_parts(message) if message else None
         if reply is None or sum(times.values()) > self._get_slow():
             findings.append(self._describe_times(times, parts, mailing))
-        if parts and parts.size > LARGE:
-            findings.append(self._describe_size(parts, mailing))
+        if parts:
+            findings += self._describe_memory(parts, mailing)
+            if parts.size > LARGE:
+                findings.append(self._describe_size(parts, mailing))
         return findings
 
     def _get_slow(self):
@@ -221,135 +223,9 @@ class MailingQueueDiagnosis(models.TransientModel):
             email_to=[email_normalize(self.test_email)],
             subject=self.env._("Test of the mail server"),
             body=self.env._(
-                "This email measures how long delivery takes. The attachment makes it as "
-                "large as an email of the mailing."
+                "This email measures how long delivery takes. The attachment makes it "
+                "as large as an email of the mailing."
             ),
             # Base64 makes four of three.
             attachments=[("filler.bin", os.urandom(size * 3 // 4), None)],
-        )
-
-    # ------------------------------------------------------------------
-    # Words
-    # ------------------------------------------------------------------
-
-    def _describe_reply(self, reply, server, mailing):
-        words = mailing._queue_login_words_of(server)
-        text = conceal_words(f"{reply.code or ''} {reply.text}".strip(), words)
-        name = server.name or config.get("smtp_server") or "localhost"
-        if reply.verdict is Verdict.BROKEN:
-            return self._finding(
-                87,
-                self.env._(
-                    "The mail server %(server)s refuses us: %(reply)s",
-                    server=name,
-                    reply=text,
-                ),
-                self.env._(
-                    "Have the administrator check user name, password and sender of the "
-                    "mail server."
-                ),
-                mailing=mailing,
-            )
-        return self._finding(
-            82,
-            self.env._(
-                "The mail server %(server)s cannot be used: %(reply)s",
-                server=name,
-                reply=text or self.env._("it does not answer."),
-            ),
-            self.env._("Ask its provider, or the administrator for its address."),
-            mailing=mailing,
-        )
-
-    def _get_steps(self):
-        """Return the names of the steps, with what to do when one is slow."""
-        return {
-            "render": (
-                self.env._("rendering"),
-                self.env._("Simplify the content, or what its placeholders compute."),
-            ),
-            "build": (
-                self.env._("building"),
-                self.env._("Link to attachments and images instead of sending them."),
-            ),
-            "connect": (
-                self.env._("connecting"),
-                self.env._(
-                    "The server is far away, greets slowly, or its name resolves slowly."
-                ),
-            ),
-            "tls": (
-                self.env._("encryption"),
-                self.env._("The server takes its time to agree on encryption."),
-            ),
-            "auth": (
-                self.env._("login"),
-                self.env._("The server takes its time to check the password."),
-            ),
-            "envelope": (
-                self.env._("sender accepted"),
-                self.env._("The server takes its time to check the sender."),
-            ),
-            "delivery": (
-                self.env._("delivery"),
-                self.env._(
-                    "The server takes its time to accept emails. More jobs at a time make "
-                    "up for it."
-                ),
-            ),
-        }
-
-    def _describe_times(self, times, parts, mailing):
-        steps = self._get_steps()
-        total = sum(times.values())
-        details = [f"{steps[step][0]}: {times[step]:.3f} s" for step in times]
-        if parts:
-            details.append(self._describe_parts(parts))
-        slow = self._get_slow()
-        if total <= slow:
-            return self._finding(
-                11,
-                self.env._("One email takes %s s.", f"{total:.2f}"),
-                details=details,
-                mailing=mailing,
-            )
-        slowest = max(times, key=times.get)
-        return self._finding(
-            66 if total > 10 * slow else 47,
-            self.env._(
-                "One email takes %(total)s s, slowest is %(step)s: %(seconds)s s.",
-                total=f"{total:.2f}",
-                step=steps[slowest][0],
-                seconds=f"{times[slowest]:.2f}",
-            ),
-            self.env._(
-                "%s A session is kept for further emails: connecting, encryption and login "
-                "are not needed for each.",
-                steps[slowest][1],
-            ),
-            details,
-            mailing,
-        )
-
-    def _describe_parts(self, parts):
-        return self.env._(
-            "size: %(size)s kB; inline images: %(images)s (%(image_size)s kB); "
-            "attachments: %(attachments)s (%(attachment_size)s kB)",
-            size=parts.size // 1000,
-            images=parts.images,
-            image_size=parts.image_size // 1000,
-            attachments=parts.attachments,
-            attachment_size=parts.attachment_size // 1000,
-        )
-
-    def _describe_size(self, parts, mailing):
-        return self._finding(
-            43,
-            self.env._("Each email has %s kB.", parts.size // 1000),
-            self.env._(
-                "Link to attachments and images instead of sending them: that is faster, "
-                "and large mailings are taken for spam."
-            ),
-            [self._describe_parts(parts)],
-            mailing,
         )

@@ -4,7 +4,7 @@
 from odoo import api, models
 from odoo.tools import config
 
-from .. import sql, sql_watch
+from .. import sql, sql_diagnosis, sql_watch
 
 #: Odoo's own limit_time_real (seconds).
 USUAL_LIMIT = 120
@@ -91,9 +91,10 @@ class MailingQueueDiagnosis(models.TransientModel):
     def _check_nobody(self, mailings):
         """Find mailings all of whose recipients were left out."""
         labels = self._get_failure_labels()
+        cancelled = self.env._("Cancelled")
         findings = []
         for mailing in mailings:
-            why = dict(sql_watch.left_out(self.env.cr, mailing.id) or [])
+            why = dict(sql_diagnosis.left_out(self.env.cr, mailing.id) or [])
             if why:
                 findings.append(
                     self._finding(
@@ -101,7 +102,7 @@ class MailingQueueDiagnosis(models.TransientModel):
                         self.env._(
                             "Nobody receives the mailing: %s.",
                             ", ".join(
-                                f"{count} × {labels.get(kind) or self.env._('Cancelled')}"
+                                f"{count} × {labels.get(kind) or cancelled}"
                                 for kind, count in why.items()
                             ),
                         ),
@@ -121,7 +122,7 @@ class MailingQueueDiagnosis(models.TransientModel):
     def _check_claims(self, mailings):
         """Find emails whose worker is gone, and those that take long."""
         dead, slow = [], []
-        for worker, seconds, alive in sql_watch.claims_under_way(
+        for worker, seconds, alive in sql_diagnosis.claims_under_way(
             self.env.cr, mailings.ids
         ):
             line = self.env._(
@@ -159,7 +160,9 @@ class MailingQueueDiagnosis(models.TransientModel):
 
     def _describe_worker(self, worker):
         node, _colon, process = (worker or "?").rpartition(":")
-        return self.env._("node %(node)s, process %(process)s", node=node, process=process)
+        return self.env._(
+            "node %(node)s, process %(process)s", node=node, process=process
+        )
 
     def _advise_on_limit(self):
         """Return what to do about a time limit that kills workers, if it may have."""
@@ -175,7 +178,7 @@ class MailingQueueDiagnosis(models.TransientModel):
         )
 
     def _check_doubts(self, mailings):
-        rows = sql_watch.doubts_by_worker(self.env.cr, mailings.ids)
+        rows = sql_diagnosis.doubts_by_worker(self.env.cr, mailings.ids)
         count = sum(row[-1] for row in rows)
         if not count:
             return []
@@ -253,15 +256,15 @@ class MailingQueueDiagnosis(models.TransientModel):
                 42,
                 self.env._("Emails failed."),
                 self.env._(
-                    "Mend what can be mended, then press Retry on the mailing. Addresses "
-                    "that do not exist are best removed from its list."
+                    "Mend what can be mended, then press Retry on the mailing. "
+                    "Addresses that do not exist are best removed from its list."
                 ),
                 [f"{count} × {words}" for count, words in reasons],
             )
         ]
 
     def _check_jobs(self, mailings):
-        rows = sql_watch.failed_jobs(self.env.cr, mailings.ids)
+        rows = sql_diagnosis.failed_jobs(self.env.cr, mailings.ids)
         if not rows:
             return []
         return [
@@ -279,7 +282,7 @@ class MailingQueueDiagnosis(models.TransientModel):
     def _check_outage(self, mailings):
         findings = []
         refs = {mailing._queue_find_server().id or 0 for mailing in mailings}
-        for server_ref, reply, seconds in sql_watch.outage_replies(self.env.cr):
+        for server_ref, reply, seconds in sql_diagnosis.outage_replies(self.env.cr):
             if server_ref in refs:
                 findings.append(
                     self._finding(

@@ -24,7 +24,7 @@ RUNNER_TIMEOUT = 3
 
 
 class MailingQueueDiagnosis(models.TransientModel):
-    """What the server and its configuration tell: runner, workers, scheduled actions."""
+    """What the server and its configuration tell: runner, workers, crons."""
 
     _inherit = "mailing.queue.diagnosis"
 
@@ -48,11 +48,12 @@ class MailingQueueDiagnosis(models.TransientModel):
                 self._finding(
                     96,
                     self.env._(
-                        "The scheduled action %s is inactive.", cron and cron.name or xmlid
+                        "The scheduled action %s is inactive.",
+                        cron and cron.name or xmlid,
                     ),
                     self.env._(
-                        "Have the administrator activate it, under Settings / Technical "
-                        "/ Scheduled Actions."
+                        "Have the administrator activate it, under Settings / "
+                        "Technical / Scheduled Actions."
                     ),
                 )
             )
@@ -67,8 +68,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                         round(late / 60),
                     ),
                     self.env._(
-                        "Is Odoo started with max_cron_threads = 1 or more, and is none "
-                        "of them stuck? See the server's log."
+                        "Is Odoo started with max_cron_threads = 1 or more, and is "
+                        "none of them stuck? See the server's log."
                     ),
                 )
             )
@@ -166,7 +167,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                         workers=workers,
                     ),
                     self.env._(
-                        "Have the administrator put this into the server's configuration."
+                        "Have the administrator put this into the server's "
+                        "configuration."
                     ),
                     self._channel_lines(),
                 )
@@ -182,8 +184,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                         workers=workers,
                     ),
                     self.env._(
-                        "Unless other servers share the jobs, have the administrator put "
-                        "this into the server's configuration."
+                        "Unless other servers share the jobs, have the administrator "
+                        "put this into the server's configuration."
                     ),
                     self._channel_lines(),
                 )
@@ -212,6 +214,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             company.email_formatted or ""
         )
         findings = []
+        own = tools.mail.email_domain_extract(company.email or "")
         for mailing in mailings:
             server = mailing._queue_find_server()
             if server == (other or self.env["ir.mail_server"]):
@@ -224,14 +227,14 @@ class MailingQueueDiagnosis(models.TransientModel):
                         ),
                         self.env._(
                             "Invoices and passwords wait with it, and suffer from "
-                            "complaints about it. Use a server, or an account, of its own "
-                            "for mailings."
+                            "complaints about it. Use a server, or an account, of its "
+                            "own for mailings."
                         ),
                         mailing=mailing,
                     )
                 )
             domain = tools.mail.email_domain_extract(mailing.email_from or "")
-            if domain and domain == tools.mail.email_domain_extract(company.email or ""):
+            if domain and domain == own:
                 findings.append(
                     self._finding(
                         18,

@@ -8,12 +8,13 @@ class MailingQueueMetrics(models.AbstractModel):
     _inherit = "mailing.queue.metrics"
 
     @api.model
-    def _read(self):
+    def _collect(self):
         """Add what sending accounts do, and how long they wait."""
-        providers = self.env["mailing.provider"].search([])
+        # Few.
+        providers = self.env["mailing.provider"].search([])  # pylint: disable=no-search-all
         now = fields.Datetime.now()
         return [
-            *super()._read(),
+            *super()._collect(),
             (
                 "odoo_mailing_account_state",
                 "1 for what a sending account does.",
@@ -38,6 +39,9 @@ class MailingQueueMetrics(models.AbstractModel):
                 "odoo_mailing_account_per_second",
                 "Messages a second that a sending account may send now; 0: no bound.",
                 ("account",),
-                [((provider.id,), provider._effective_rate()) for provider in providers],
+                [
+                    ((provider.id,), provider._effective_rate())
+                    for provider in providers
+                ],
             ),
         ]

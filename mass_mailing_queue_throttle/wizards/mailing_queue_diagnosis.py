@@ -67,10 +67,12 @@ class MailingQueueDiagnosis(models.TransientModel):
         )
 
     def _describe_limits(self, provider):
-        """Return what the account's limits are, and how far the counted ones are used."""
+        """Return what the account's limits are, and how far they are used."""
         used = dict(provider._usage())
         details = [
-            f"{limit.display_name}: {used[limit]}" if limit in used else limit.display_name
+            f"{limit.display_name}: {used[limit]}"
+            if limit in used
+            else limit.display_name
             for limit in provider.limit_ids
         ]
         if not details:
@@ -83,7 +85,9 @@ class MailingQueueDiagnosis(models.TransientModel):
                     account=provider.name,
                     rate=provider.effective_rate,
                 ),
-                "" if provider.confirmed else self.env._("Its limits are not confirmed."),
+                ""
+                if provider.confirmed
+                else self.env._("Its limits are not confirmed."),
                 details,
             )
         ]
