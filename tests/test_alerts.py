@@ -1,4 +1,4 @@
-"""Alerts of a real server: a runner that goes and comes back, a campaign that rests."""
+"""Alerts of a real server: a runner that goes and comes back, a campaign at rest."""
 
 import pytest
 

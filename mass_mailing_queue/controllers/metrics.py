@@ -50,9 +50,8 @@ class Metrics(http.Controller):
                 "The Python package prometheus_client is not installed.", status=501
             )
         registry = CollectorRegistry()
-        registry.register(
-            _Gauges(request.env["mailing.queue.metrics"].sudo()._collect())
-        )
+        rows = request.env["mailing.queue.metrics"].sudo()._collect()
+        registry.register(_Gauges(rows))
         return request.make_response(
             generate_latest(registry), [("Content-Type", CONTENT_TYPE_LATEST)]
         )
