@@ -18,6 +18,7 @@
         "data/ir_config_parameter.xml",
         "data/ir_cron.xml",
         "views/mailing_mailing_views.xml",
+        "views/mailing_mailing_pace_views.xml",
         "views/mailing_trace_views.xml",
         "views/mailing_queue_alert_views.xml",
         "views/res_config_settings_views.xml",

@@ -14,6 +14,30 @@ ONE_PER_JOB_UP_TO = 1_000
 #: milliseconds whatever it carries; at 100 recipients that is lost in the noise.
 SMALLEST_BATCH, LARGEST_BATCH = 100, 500
 
+#: Priorities of send jobs (a smaller number goes first) begin behind those that jobs
+#: have by default, and there is room for so many slices of one urgency.
+FIRST_PRIORITY, URGENCY_ROOM = 11, 100_000
+
+#: The highest urgency of a mailing, from 0.
+MOST_URGENT = 3
+
+
+def job_priority(urgency, slice_number):
+    """Return the priority of the send jobs of a slice.
+
+    Slices of equally urgent mailings interleave; a more urgent mailing goes first.
+
+    :param int urgency: 0 to :data:`MOST_URGENT`
+    :param int slice_number: from 0
+
+    >>> job_priority(3, 1), job_priority(1, 1), job_priority(1, 2)
+    (12, 200012, 200013)
+    >>> job_priority(1, 10_000_000)
+    300010
+    """
+    room = (MOST_URGENT - urgency) * URGENCY_ROOM
+    return FIRST_PRIORITY + room + min(slice_number, URGENCY_ROOM - 1)
+
 
 def job_size(recipients, setting=0):
     """Return how many recipients one send job carries.

@@ -341,10 +341,10 @@ class MailingMailing(models.Model):
         """Enqueue the jobs that will send these traces. Extension point.
 
         The priority grows with the number of the slice, so that the slices of
-        concurrent mailings interleave.
+        concurrent mailings interleave, unless one is more urgent.
         """
         size = self._queue_job_size()
-        priority = 10 + self.queue_slices
+        priority = slicing.job_priority(self._queue_urgency(), self.queue_slices)
         channel = self._queue_channel()
         uuid_by_trace = {}
         for trace_ids in slicing.batches(traces.ids, size):

@@ -11,7 +11,7 @@ from odoo.tools import config
 from odoo.addons.queue_job.controllers.main import RunJobController
 from odoo.addons.queue_job.job import Job
 
-from .. import slicing, sql
+from .. import slicing, sql, sql_pace
 from ..discretion import discreet
 from ..ledger import LOST_CONNECTION, Ledger, transaction
 from ..replies import Reply, Verdict
@@ -107,6 +107,7 @@ class MailingMailing(models.Model):
         - waiting recipients without a live job, plans that stopped: the fan-out
           takes them up
         - jobs without anybody to send to: cancelled
+        - jobs that were under way when their mailing's priority was changed: changed
         - mailings whose last recipient is settled: finished
         - jobs that failed with their connection: run again
         - dead jobs that were started by a node with a fast clock: dated back
@@ -121,6 +122,7 @@ class MailingMailing(models.Model):
             self._queue_doubt_dead_claims(ledger)
             self._queue_settle_leftovers(ledger)
             ledger.run(sql.idle_jobs)
+            ledger.run(sql_pace.prioritize_jobs)
             with transaction(self.env):
                 self._queue_revive(ledger)
             ledger.run(sql.requeue_lost_jobs, LOST_CONNECTION)

@@ -4,6 +4,7 @@ from . import test_control
 from . import test_deliver
 from . import test_hooks
 from . import test_modules
+from . import test_pace
 from . import test_pause
 from . import test_plan
 from . import test_progress
