@@ -21,7 +21,6 @@ class TestPriority(QueueCase):
         self._perform(self._jobs("_job_plan"))
         return mailing
 
-
     def _set(self, mailing, priority):
         mailing.with_user(self.user).queue_priority = priority
         self.env.flush_all()
