@@ -36,7 +36,8 @@ class MailingQueueDiagnosis(models.TransientModel):
     act for the recipient whom it was made for.
     """
 
-    _inherit = "mailing.queue.diagnosis"
+    # One model in several files, by what is looked at.
+    _inherit = "mailing.queue.diagnosis"  # pylint: disable=consider-merging-classes-inherited
 
     @api.model
     def _get_checks_latency(self):
