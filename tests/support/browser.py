@@ -6,6 +6,7 @@ import re
 from playwright.sync_api import expect, sync_playwright
 
 from .environment import ROOT
+from .process import wait_until
 
 SCREENS = ROOT / "build" / "screens"
 #: Milliseconds until something is on the screen: the machine may be busy.
@@ -93,14 +94,31 @@ class Screen:
 
     def press(self, name):
         """Press a button of the form's header, wherever the device has it."""
-        button = self.page.locator(f".o_form_statusbar button[name={name}]:visible")
-        # A phone shows the first button only, and the others in a menu.
-        if self.on_phone and not button.count():
-            self.page.locator(
-                ".o_form_statusbar .dropdown-toggle:visible"
-            ).first.click()
-            button = self.page.locator(f".o-dropdown--menu button[name={name}]:visible")
-        button.first.click()
+        header = self.page.locator(".o_form_statusbar")
+        button = header.locator(f"button[name={name}]:visible").first
+        if self.on_phone:
+            # It shows the first button only, and the others in a menu.
+            wait_until(
+                lambda: button.count() or self._find_in_menu(header, name),
+                PATIENCE / 1_000,
+                f"the button {name}",
+            )
+            menu = self.page.locator(f".o-dropdown--menu button[name={name}]:visible")
+            button = menu.first if menu.count() else button
+        button.click()
+
+    def _find_in_menu(self, header, name):
+        """Open the header's menu; closed again if the button is not there (yet)."""
+        toggle = header.locator(".dropdown-toggle:visible").first
+        if not toggle.count():
+            return False
+        toggle.click()
+        menu = self.page.locator(".o-dropdown--menu:visible").first
+        menu.wait_for()
+        if menu.locator(f"button[name={name}]").count():
+            return True
+        self.page.keyboard.press("Escape")
+        return False
 
     def confirm(self, label):
         """Answer the question that has come up."""

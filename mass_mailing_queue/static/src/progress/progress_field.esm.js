@@ -93,8 +93,8 @@ export class ProgressField extends Component {
 
     /** Emails a second, or a minute where that would be a fraction. */
     get speed() {
-        const {rate, running} = this.row;
-        if (!running || !rate) {
+        const {rate, running, waiting} = this.row;
+        if (!running || !rate || !waiting) {
             return "";
         }
         return rate < 1
