@@ -1,0 +1,86 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""When a mailing may be sent: days and times of the day. Free of Odoo."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+import pytz
+
+
+@dataclass(frozen=True)
+class SendingHours:
+    """Days of the week, and the time of the day from and until which emails leave.
+
+    :param frozenset days: on which they begin, 0 for Monday
+    :param float begin: hours after midnight, 0 or more, less than 24
+    :param float end: hours after midnight, 24 at most. If that is not later than
+        ``begin``, it is on the next day
+    :param str zone: name of the time zone that days and times are of
+    """
+
+    days: frozenset
+    begin: float
+    end: float
+    zone: str
+
+    def opens_in(self, now):
+        """Return in how many seconds emails may leave.
+
+        :param datetime now: aware
+        :return: 0 if they may now, ``None`` if they never may
+
+        >>> from datetime import timezone
+        >>> office = SendingHours(frozenset(range(5)), 8, 18, "Europe/Berlin")
+        >>> friday = datetime(2026, 3, 27, 16, 30, tzinfo=timezone.utc)
+        >>> office.opens_in(friday)
+        0.0
+        >>> office.opens_in(friday + timedelta(minutes=30)) / 3600  # summer time begins
+        61.0
+        """
+        opens = next((opens for opens, closes in self._windows(now) if closes > now), 0)
+        return max((opens - now).total_seconds(), 0.0) if opens else None
+
+    def closes_in(self, now):
+        """Return for how many seconds from now on emails may leave.
+
+        :param datetime now: aware
+        :return: 0 if they may not now; those that never close are looked at for a week
+
+        >>> from datetime import timezone
+        >>> nights = SendingHours(frozenset({6}), 22, 6, "UTC")
+        >>> monday = datetime(2026, 3, 30, 4, tzinfo=timezone.utc)
+        >>> nights.closes_in(monday), nights.closes_in(monday + timedelta(hours=2))
+        (7200.0, 0.0)
+        """
+        for opens, closes in self._windows(now):
+            if opens <= now < closes:
+                return (closes - now).total_seconds()
+        return 0.0
+
+    def _windows(self, now):
+        """Return the windows around now, in order, as pairs of aware datetimes.
+
+        A time that is there twice or not at all, as a clock is changed, counts such
+        that nothing leaves outside of what the clock on the wall shows.
+        """
+        zone = pytz.timezone(self.zone)
+        length = timedelta(hours=self.end - self.begin)
+        if length <= timedelta():
+            length += timedelta(days=1)
+        # A window that began yesterday may last; after the next one of today's weekday
+        # all days have been seen.
+        midnight = datetime.combine(now.astimezone(zone).date(), time())
+        spans = []
+        for number in range(-1, 9):
+            begin = midnight + timedelta(days=number, hours=self.begin)
+            end = begin + length
+            if (midnight + timedelta(days=number)).weekday() in self.days:
+                if spans and spans[-1][1] == begin:
+                    begin = spans.pop()[0]
+                spans.append((begin, end))
+        for begin, end in spans:
+            opens = max(zone.localize(begin, is_dst=dst) for dst in (True, False))
+            closes = min(zone.localize(end, is_dst=dst) for dst in (True, False))
+            if opens < closes:
+                yield opens, closes
