@@ -39,3 +39,83 @@ def prioritize_jobs(cr, mailing_ids=None):
         },
     )
     return cr.rowcount
+
+
+def sending_hours(cr, mailing_id):
+    """*ledger* Return when the mailing may be sent, as it is committed.
+
+    :return: (days as numbers from 0 for Monday, hour from, hour to, time zone, version:
+        what :func:`postpone_jobs` wants), ``None`` for at any time
+    """
+    cr.execute(
+        """
+        SELECT array_remove(ARRAY[
+                   CASE WHEN mon THEN 0 END, CASE WHEN tue THEN 1 END,
+                   CASE WHEN wed THEN 2 END, CASE WHEN thu THEN 3 END,
+                   CASE WHEN fri THEN 4 END, CASE WHEN sat THEN 5 END,
+                   CASE WHEN sun THEN 6 END], NULL),
+               hour_from, hour_to, tz, hours.id, hours.write_date
+          FROM mailing_mailing mailing
+          JOIN mailing_queue_hours hours ON hours.id = mailing.queue_hours_id
+         WHERE mailing.id = %s
+        """,
+        [mailing_id],
+    )
+    row = cr.fetchone()
+    return row and (*row[:4], row[4:])
+
+
+def postpone_jobs(cr, mailing_id, version, seconds):
+    """*ledger* Move the mailing's waiting send jobs to when they may send.
+
+    Jobs that are being started, or that are to wait as long already, are left alone; so
+    are all if a person has changed the hours since.
+    Index: ``queue_job__mailing_id_index``.
+
+    :param tuple version: of the hours when they were found to be over
+    """
+    hours_id, write_date = version
+    cr.execute(
+        """
+        UPDATE queue_job SET eta = target.eta
+          FROM (SELECT now() AT TIME ZONE 'utc' + %(seconds)s * interval '1 second'
+                       AS eta) AS target
+         WHERE id IN (SELECT id FROM queue_job
+                       WHERE mailing_id = %(mailing)s AND state = 'pending'
+                         AND method_name = '_job_send'
+                         AND COALESCE(eta, '-infinity') < now() AT TIME ZONE 'utc'
+                             + (%(seconds)s - 60) * interval '1 second'
+                         FOR UPDATE SKIP LOCKED)
+           AND EXISTS (SELECT 1 FROM mailing_mailing mailing
+                         JOIN mailing_queue_hours hours
+                           ON hours.id = mailing.queue_hours_id
+                        WHERE mailing.id = %(mailing)s AND hours.id = %(hours)s
+                          AND hours.write_date = %(write_date)s)
+        """,
+        {
+            "mailing": mailing_id,
+            "seconds": seconds,
+            "hours": hours_id,
+            "write_date": write_date,
+        },
+    )
+    return cr.rowcount
+
+
+def call_jobs(cr, mailing_ids):
+    """*ledger* Let the mailings' postponed send jobs look again now.
+
+    Index: ``queue_job__mailing_id_index``.
+    """
+    cr.execute(
+        """
+        UPDATE queue_job SET eta = NULL
+         WHERE id IN (SELECT id FROM queue_job
+                       WHERE mailing_id = ANY(%s) AND state = 'pending'
+                         AND method_name = '_job_send'
+                         AND eta > now() AT TIME ZONE 'utc'
+                         FOR UPDATE SKIP LOCKED)
+        """,
+        [list(mailing_ids)],
+    )
+    return cr.rowcount

@@ -6,13 +6,13 @@ from . import mailing_contact
 from . import mailing_list
 from . import mailing_queue_alert
 from . import mailing_queue_guard
+from . import mailing_queue_hours
 from . import mailing_queue_metrics
 from . import mailing_queue_outage
 from . import mailing_queue_sample
 from . import mailing_trace
 from . import mailing_mailing
 from . import mailing_mailing_plan
-from . import mailing_mailing_pace
 from . import mailing_mailing_job
 from . import mailing_mailing_compose
 from . import mailing_mailing_session
@@ -23,5 +23,6 @@ from . import mailing_mailing_pause
 from . import mailing_mailing_runner
 from . import mailing_mailing_progress
 from . import mailing_mailing_audience
+from . import mailing_mailing_pace
 from . import queue_job
 from . import res_config_settings

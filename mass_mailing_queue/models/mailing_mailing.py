@@ -424,7 +424,7 @@ class MailingMailing(models.Model):
         return mailing.with_company(user.company_id)
 
     def _queue_delayable(
-        self, description, priority=10, identity_key=None, channel=None
+        self, description, priority=10, identity_key=None, channel=None, eta=None
     ):
         """Return a delayable of this mailing with the properties all our jobs share.
 
@@ -443,6 +443,7 @@ class MailingMailing(models.Model):
             priority=priority,
             identity_key=identity_key,
             channel=channel or None,
+            eta=eta,
             max_retries=0,
         )
 

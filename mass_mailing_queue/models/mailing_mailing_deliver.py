@@ -62,6 +62,7 @@ class MailingMailing(models.Model):
                 # Checked last: a turn and a connection take their time, too.
                 if time.monotonic() > route.until:
                     raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
+                self._queue_check_hours(ledger)
                 reply = self._queue_deliver_one(ledger, session, route, parcel, token)
                 if reply is None:
                     continue

@@ -157,9 +157,14 @@ class MailingMailing(models.Model):
                 self._queue_settle(routes, outcomes)
 
     def _queue_check_may_send(self, ledger):
-        """:raises DeliveryStopped: if the mailing, or this database, does not send"""
+        """Make sure that there is something to do before anything is composed.
+
+        :raises DeliveryStopped: if the mailing, or this database, does not send
+        :raises DeliveryPostponed: outside of its sending hours
+        """
         if reason := ledger.run(sql.guard_check):
             self._queue_request_pause(reason)
             raise DeliveryStopped(self.env._("This database may be a copy."))
         if reason := ledger.run(sql.mailing_refusal, self.id):
             raise DeliveryStopped(self.env._("The mailing is %s.", reason))
+        self._queue_check_hours(ledger)

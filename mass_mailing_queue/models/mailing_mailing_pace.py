@@ -1,14 +1,32 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+import math
+import time
+from datetime import datetime, timedelta, timezone
+
 from odoo import fields, models
+from odoo.tools import format_datetime
+from odoo.tools.lru import LRU
 
 from .. import sql_pace
+from ..exceptions import DeliveryPostponed
 from ..ledger import Ledger
+from ..sending_hours import SendingHours
+
+#: Workers look at the sending hours again after this (seconds): somebody may have
+#: changed them.
+LOOK = 1.0
+
+#: So do jobs that wait for them, should nobody call them (seconds).
+LOOK_AGAIN = 900.0
+
+#: Until when a mailing may be sent (``time.monotonic()``), by database and mailing.
+OPEN_UNTIL = LRU(256)
 
 
 class MailingMailing(models.Model):
-    """Which mailing goes first."""
+    """Which mailing goes first, and when none of it may leave."""
 
     # One large model in several files, by what happens to a mailing.
     _inherit = "mailing.mailing"  # pylint: disable=consider-merging-classes-inherited
@@ -22,30 +40,118 @@ class MailingMailing(models.Model):
         help="Which mailing goes first when several are sent at the same time. Those "
         "of the same priority take turns. It can be changed while they are sent.",
     )
+    queue_hours_id = fields.Many2one(
+        "mailing.queue.hours",
+        "Sending Hours",
+        ondelete="restrict",
+        index="btree_not_null",
+        tracking=True,
+        help="Days and times outside of which the mailing waits; then it goes on by "
+        "itself. Empty: it is sent at any time. It can be changed while it is sent.",
+    )
 
     def write(self, vals):
-        """Let the jobs that wait follow a change of priority."""
+        """Let the jobs that wait follow a change of priority or hours."""
         result = super().write(vals)
         if "queue_priority" in vals:
-            self._queue_under_way()._queue_prioritize_jobs()
+            self._queue_after_commit(sql_pace.prioritize_jobs)
+        if "queue_hours_id" in vals:
+            self._queue_call_jobs()
         return result
+
+    def _queue_after_commit(self, statement):
+        """Run a statement on the jobs of these mailings once this is committed.
+
+        On the ledger: jobs start and end all the time, and under the ORM's REPEATABLE
+        READ each would make this transaction fail. The fan-out writes the mailing with
+        every slice, so none of its jobs keeps what was before.
+
+        :param statement: a function of ``sql_pace.py`` that takes mailings' ids
+        """
+        ids, env = self._queue_under_way().ids, self.env
+
+        def run():
+            with Ledger(env) as ledger:
+                ledger.run(statement, ids)
+
+        if ids:
+            self.env.cr.postcommit.add(run)
+
+    # ------------------------------------------------------------------
+    # Priority
+    # ------------------------------------------------------------------
 
     def _queue_urgency(self):
         """Return how urgent the mailing is, from 0 to ``slicing.MOST_URGENT``."""
         return int(self.queue_priority or 1)
 
-    def _queue_prioritize_jobs(self):
-        """Give waiting jobs their mailing's priority as soon as it is committed.
+    # ------------------------------------------------------------------
+    # Sending hours
+    # ------------------------------------------------------------------
 
-        On the ledger: jobs start and end all the time, and under the ORM's REPEATABLE
-        READ each would make this transaction fail. The fan-out writes the mailing with
-        every slice, so none of its jobs keeps the earlier priority.
+    def _queue_call_jobs(self):
+        """Let the jobs that wait for the sending hours look at them again."""
+        self._queue_after_commit(sql_pace.call_jobs)
+
+    def _queue_check_hours(self, ledger):
+        """Make sure that emails may leave now. Costs nothing for a second after that.
+
+        :raises DeliveryPostponed: outside of the sending hours; the mailing's waiting
+            jobs come back later, too
         """
-        ids, env = self.ids, self.env
+        key = self.env.cr.dbname, self.id
+        if time.monotonic() < OPEN_UNTIL.get(key, 0):
+            return
+        lasts = LOOK
+        if found := ledger.run(sql_pace.sending_hours, self.id):
+            *when, version = found
+            hours = SendingHours(*when)
+            now = datetime.now(timezone.utc)
+            if wait := hours.opens_in(now):
+                # queue_job cuts off what is less than a second.
+                seconds = min(wait, LOOK_AGAIN) + 1
+                ledger.run(sql_pace.postpone_jobs, self.id, version, seconds)
+                raise DeliveryPostponed(self._queue_describe_opening(wait), seconds)
+            lasts = min(lasts, hours.closes_in(now))
+        OPEN_UNTIL[key] = time.monotonic() + lasts
 
-        def prioritize():
-            with Ledger(env) as ledger:
-                ledger.run(sql_pace.prioritize_jobs, ids)
+    def _queue_opens_in(self):
+        """Return in how many seconds the mailing may be sent, 0 for now."""
+        if not self.queue_hours_id:
+            return 0.0
+        hours = self.queue_hours_id._get_sending_hours()
+        return hours.opens_in(datetime.now(timezone.utc))
 
-        if ids:
-            self.env.cr.postcommit.add(prioritize)
+    def _queue_describe_opening(self, seconds):
+        """Return when the mailing goes on, as the user reads times.
+
+        :param float seconds: until then
+        """
+        moment = fields.Datetime.now() + timedelta(seconds=math.ceil(seconds))
+        return self.env._(
+            "Sending hours: goes on %(weekday)s %(time)s.",
+            weekday=format_datetime(self.env, moment, dt_format="EEEE"),
+            time=format_datetime(self.env, moment, dt_format="HH:mm"),
+        )
+
+    def _queue_next_eta(self):
+        """Leave new jobs to the sending hours."""
+        seconds = math.ceil(min(self._queue_opens_in(), LOOK_AGAIN))
+        return seconds or super()._queue_next_eta()
+
+    def _queue_may_stall(self):
+        """Leave out who waits for their sending hours."""
+        return super()._queue_may_stall().filtered(lambda one: not one._queue_opens_in())
+
+    def _queue_waits_for(self):
+        """Say when the sending hours begin."""
+        if self._queue_may_plan() and (seconds := self._queue_opens_in()):
+            return self._queue_describe_opening(seconds)
+        return super()._queue_waits_for()
+
+    def _queue_obstacle(self):
+        """Say before *Send* when the sending hours begin."""
+        words = super()._queue_obstacle()
+        if seconds := not words and self._queue_opens_in():
+            return self._queue_describe_opening(seconds)
+        return words

@@ -345,11 +345,14 @@ class MailingMailing(models.Model):
         """
         size = self._queue_job_size()
         priority = slicing.job_priority(self._queue_urgency(), self.queue_slices)
-        channel = self._queue_channel()
+        channel, eta = self._queue_channel(), self._queue_next_eta()
         uuid_by_trace = {}
         for trace_ids in slicing.batches(traces.ids, size):
             delayable = self._queue_delayable(
-                self._queue_describe_job(trace_ids), priority=priority, channel=channel
+                self._queue_describe_job(trace_ids),
+                priority=priority,
+                channel=channel,
+                eta=eta,
             )._job_send(trace_ids)
             delayable.delay()
             uuid = delayable._generated_job.uuid
@@ -358,6 +361,13 @@ class MailingMailing(models.Model):
             traces.flush_recordset()
             sql.assign_jobs(self.env.cr, uuid_by_trace)
             traces.invalidate_recordset(["queue_job_uuid"])
+
+    def _queue_next_eta(self):
+        """Return in how many seconds new send jobs may start. Extension point.
+
+        :return: ``None`` for at once
+        """
+        return None
 
     def _queue_channel(self):
         """Return the channel of this mailing's send jobs. Extension point.

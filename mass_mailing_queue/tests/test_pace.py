@@ -1,9 +1,17 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+from datetime import datetime, timedelta, timezone
+
+from psycopg2 import IntegrityError
+
+from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
 
+from .. import sql_pace
+from ..models.mailing_mailing_pace import OPEN_UNTIL
 from .common import QueueCase
 
 
@@ -78,3 +86,190 @@ class TestPriority(QueueCase):
         nobody = new_test_user(self.env, "nobody", groups="base.group_user")
         with self.assertRaises(AccessError):
             mailing.with_user(nobody).queue_priority = "3"
+
+
+@tagged("-at_install", "post_install")
+class TestSendingHours(QueueCase):
+    """When a mailing waits."""
+
+    def setUp(self):
+        super().setUp()
+        OPEN_UNTIL.clear()
+        self._contacts("a@example.com", "b@example.com")
+        self.open = self._prepare_hours(-2, 4)
+        self.closed = self._prepare_hours(2, 4)
+        self.hours = self.env["mailing.queue.hours"].create(self.closed)
+
+    def _prepare_hours(self, begin, length):
+        """Return the values of hours that begin in so many hours, every day."""
+        now = datetime.now(timezone.utc)
+        begin = (now.hour + now.minute / 60 + begin) % 24
+        return {
+            "name": "Hours",
+            "tz": "UTC",
+            "hour_from": begin,
+            "hour_to": (begin + length) % 24,
+            "sat": True,
+            "sun": True,
+        }
+
+    def _begin(self, **values):
+        mailing = self._mailing(**{"queue_hours_id": self.hours.id, **values})
+        mailing.action_launch()
+        self._perform(self._jobs("_job_plan"))
+        return mailing
+
+    def _commit(self):
+        """Do what happens once a person's change is committed, and a second later."""
+        self.env.flush_all()
+        self.env.cr.postcommit.run()
+        self.env.invalidate_all()
+        OPEN_UNTIL.clear()
+
+    def test_outside_of_its_hours_a_mailing_waits(self):
+        """Nobody is sent to, no attempt is spent, and all jobs wait together."""
+        mailing = self._begin()
+        jobs = self._jobs("_job_send")
+        jobs.eta = False
+        self._postponed(jobs[0])
+        self.assertFalse(self.sent)
+        self.assertEqual(self._traces(mailing).mapped("queue_attempts"), [0, 0])
+        self.assertFalse(self._traces(mailing).mail_mail_id, "nothing was composed")
+        later = fields.Datetime.now() + timedelta(minutes=10)
+        self.assertGreater(jobs[1].eta, later)
+
+    def test_jobs_are_planned_for_later(self):
+        self._begin()
+        jobs = self._jobs("_job_send")
+        self.assertEqual(len(jobs), 2)
+        for job in jobs:
+            self.assertGreater(job.eta, fields.Datetime.now())
+
+    def test_a_marketer_changes_the_hours_and_it_goes_on(self):
+        mailing = self._begin()
+        self.hours.with_user(self.user).write(self.open)
+        self._commit()
+        self.assertFalse(any(self._jobs("_job_send").mapped("eta")))
+        self._run_jobs()
+        self.assertEqual(mailing.state, "done")
+        self.assertEqual(len(self.sent), 2)
+
+    def test_a_marketer_takes_the_hours_away_and_it_goes_on(self):
+        mailing = self._begin()
+        mailing.with_user(self.user).queue_hours_id = False
+        self._commit()
+        self._run_jobs()
+        self.assertEqual(mailing.state, "done")
+
+    def test_their_end_stops_a_job_within_one_message(self):
+        self.env["ir.config_parameter"].set_param("mass_mailing_queue.job_size", "2")
+        self.hours.write(self.open)
+        mailing = self._begin()
+        self._commit()
+
+        def end(_address):
+            self.hours.write(self.closed)
+            OPEN_UNTIL.clear()
+
+        self.replies["a@example.com"] = end
+        self._postponed(self._jobs("_job_send"))
+        self.assertEqual(self.sent, ["a@example.com"])
+        self.assertEqual(
+            self._traces(mailing).mapped("trace_status"), ["sent", "outgoing"]
+        )
+
+    def test_a_person_sending_to_some_keeps_to_the_hours(self):
+        mailing = self._begin()
+        self.assertEqual(self._traces(mailing)._send(), 0)
+        self.assertFalse(self.sent)
+
+    def test_hours_that_somebody_has_changed_postpone_nothing(self):
+        """A worker found them over, a person changed them, the worker postpones."""
+        mailing = self._begin()
+        jobs = self._jobs("_job_send")
+        jobs.eta = False
+        self.env.flush_all()
+        version = sql_pace.sending_hours(self.env.cr, mailing.id)[-1]
+        self.env.cr.execute(
+            "UPDATE mailing_queue_hours SET write_date = write_date + interval '1s'"
+        )
+        sql_pace.postpone_jobs(self.env.cr, mailing.id, version, 900)
+        self.env.invalidate_all()
+        self.assertFalse(any(jobs.mapped("eta")))
+
+    def test_it_says_when_it_goes_on(self):
+        mailing = self._begin()
+        self.hours.write({"hour_from": 8.0, "hour_to": 8.5, "tz": "UTC"})
+        now = datetime.now(timezone.utc)
+        if (now.hour, now.minute < 30) == (8, True):
+            self.hours.write({"hour_from": 20.0, "hour_to": 20.5})
+        mailing = mailing.with_context(tz="UTC", lang="en_US")
+        hour = f"{int(self.hours.hour_from):02}:00"
+        self.assertRegex(
+            mailing._queue_waits_for(), rf"^Sending hours: goes on \w+day {hour}\.$"
+        )
+        self.assertFalse(mailing._queue_may_stall(), "nobody is alarmed")
+        mailing.queue_hours_id = False
+        self.assertEqual(mailing._queue_may_stall(), mailing)
+        self.assertNotIn("Sending hours", mailing._queue_waits_for() or "")
+
+    def test_a_pause_is_what_is_said_first(self):
+        mailing = self._begin()
+        mailing.action_queue_pause()
+        self.assertNotIn("Sending hours", mailing._queue_waits_for())
+
+    def test_the_screens_ask_for_nothing_more(self):
+        mailing = self._begin()
+        mailing.queue_progress(waits=True)
+        self.env.flush_all()
+        for record in (mailing, self.hours, self._traces(mailing)):
+            record.invalidate_model()
+        with self.assertQueryCount(2):
+            mailing.queue_progress(waits=True)
+
+    def test_versions_and_winner_of_a_test_keep_to_the_hours(self):
+        mailing = self._mailing(
+            queue_hours_id=self.hours.id,
+            queue_priority="2",
+            ab_testing_enabled=True,
+            ab_testing_pc=50,
+        )
+        version = self.env["mailing.mailing"].browse(
+            mailing.action_duplicate()["res_id"]
+        )
+        mailing.action_select_as_winner()
+        winner = mailing.campaign_id.mailing_mail_ids.filtered(
+            "ab_testing_is_winner_mailing"
+        )
+        for one in (version, winner):
+            self.assertEqual(one.queue_hours_id, self.hours)
+            self.assertEqual(one.queue_priority, "2")
+
+    def test_hours_in_which_nothing_would_be_sent_are_refused(self):
+        days = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), False)
+        for values in (days, {"hour_from": 24}, {"hour_to": -1}, {"hour_to": 25}):
+            with (
+                self.subTest(values),
+                mute_logger("odoo.sql_db"),
+                self.assertRaises(IntegrityError),
+                self.cr.savepoint(),
+            ):
+                self.hours.write(values)
+                self.env.flush_all()
+
+    def test_hours_in_use_are_not_deleted(self):
+        """Their mailings would be sent at night."""
+        self._mailing(queue_hours_id=self.hours.id)
+        with (
+            mute_logger("odoo.sql_db"),
+            self.assertRaises(IntegrityError),
+            self.cr.savepoint(),
+        ):
+            self.hours.unlink()
+
+    def test_others_see_and_change_no_hours(self):
+        nobody = new_test_user(self.env, "nobody", groups="base.group_user")
+        with self.assertRaises(AccessError):
+            self.hours.with_user(nobody).name  # noqa: B018
+        with self.assertRaises(AccessError):
+            self.hours.with_user(nobody).hour_to = 23
