@@ -1,5 +1,7 @@
 """When campaigns are sent: real workers, real runner, real SMTP."""
 
+import time
+
 import pytest
 
 from . import campaigns
@@ -53,3 +55,71 @@ def test_an_urgent_campaign_overtakes_and_a_change_is_taken_up(scope):
     # A job or two had been chosen already.
     assert order[first:last].count(normal) <= 2
     assert order[last:].count(normal) > 50
+
+
+def hours_until(moment):
+    """The values of hours that are open until then, in seconds since the epoch."""
+    hour = moment / 3600 % 24
+    return {
+        "tz": "UTC",
+        "hour_from": (hour - 12) % 24,
+        "hour_to": hour,
+        "sat": True,
+        "sun": True,
+    }
+
+
+def waiting(database, mailing):
+    """How many send jobs wait for a time that is minutes away."""
+    query = (
+        "SELECT count(*) FROM queue_job WHERE mailing_id = %s AND state = 'pending' "
+        "AND method_name = '_job_send' "
+        "AND eta > now() AT TIME ZONE 'utc' + interval '5 minutes'"
+    )
+    return database.query(query, (mailing,))[0][0]
+
+
+def test_nothing_leaves_outside_of_the_sending_hours(scope):
+    """It begins when they begin, and stops within one message a worker when they end.
+
+    Meanwhile all jobs wait together; nobody is mailed twice or forgotten in the end.
+    """
+    workers = 4
+    database = scope.database(campaigns.MODULES)
+    sink = scope.sink().start()
+    draft = scope.shell(database).run(campaigns.build, recipients=600, port=sink.port)
+    channels = f"root:{workers + 1},root.mail:{workers}"
+    with scope.server(database, workers=workers + 2, channels=channels) as server:
+        rpc = server.rpc()
+        over = {"name": "Hours", **hours_until(time.time() - 3600)}
+        hours = rpc.save("mailing.queue.hours", over)
+        mailing = copy_and_launch(rpc, draft, queue_hours_id=hours)
+        wait_until(lambda: waiting(database, mailing) == 600, 120, "all jobs wait")
+        assert not sink.messages()
+
+        end = time.time() + 8
+        rpc.save("mailing.queue.hours", hours_until(end), hours)
+        sink.wait_for_messages(10)
+        wait_until(
+            lambda: (
+                waiting(database, mailing)
+                == campaigns.count(database, mailing, "outgoing")
+                > 0
+            ),
+            120,
+            "all jobs wait again",
+        )
+        assert sum(message.at > end for message in sink.messages()) <= workers
+        arrived_by_then = sink.count()
+        reconciler = rpc.reference("mass_mailing_queue.ir_cron_queue_reconcile")
+        rpc.press("ir.cron", "method_direct_trigger", [reconciler])
+        left = campaigns.count(database, mailing, "outgoing")
+        assert waiting(database, mailing) == left
+        assert sink.count() == arrived_by_then == 600 - left
+
+        rpc.write("mailing.mailing", [mailing], {"queue_hours_id": False})
+        campaigns.wait_until_done(database, mailing)
+    verdict = ledger.compare(sink, database, mailing, recipients=600)
+    assert verdict.flawless, str(verdict)
+    attempts = database.query("SELECT max(queue_attempts) FROM mailing_trace")
+    assert attempts == [(1,)]
