@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 from odoo import api, fields, models, tools
+
 from odoo.addons.base.models.res_partner import _tz_get
 
 from ..sending_hours import SendingHours
