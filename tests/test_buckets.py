@@ -275,7 +275,7 @@ def test_refusals_reduce_the_rate_and_time_restores_it(account):
     for _refusal in range(50):
         sql.slow_down(account.cr, account.id, "454 Throttling failure")
     first = sql.live(account.cr, account.id)["rate"]
-    assert first == pytest.approx(95), "echoes of one moment are one refusal"
+    assert first == pytest.approx(97.02), "echoes of one moment are one refusal"
     account.turn(4)
     for _number in range(10):
         account.ask(horizon=FAR)

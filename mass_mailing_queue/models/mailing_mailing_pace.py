@@ -141,7 +141,11 @@ class MailingMailing(models.Model):
 
     def _queue_may_stall(self):
         """Leave out who waits for their sending hours."""
-        return super()._queue_may_stall().filtered(lambda one: not one._queue_opens_in())
+        return (
+            super()
+            ._queue_may_stall()
+            .filtered(lambda mailing: not mailing._queue_opens_in())
+        )
 
     def _queue_waits_for(self):
         """Say when the sending hours begin."""

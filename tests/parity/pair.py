@@ -62,7 +62,9 @@ def send_both(scope, world, batches, modules):
     """
     sinks = [_sink(scope, label) for label in ("native", "queue")]
     native = scope.database(NATIVE, label="native")
-    shell = scope.shell(native, label="native")
+    # Never one that has loaded the addon for others: what it replaces stays replaced.
+    loader = scope.workspace.loader("native")
+    shell = scope.shell(native, label="native", loader=loader)
     mailings = shell.run(inside.build, SECONDS, world={**world, "port": sinks[0].port})
     queue = scope.copy(native, label="queue")
     queue.execute("UPDATE ir_mail_server SET smtp_port = %s", (sinks[1].port,))

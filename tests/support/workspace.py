@@ -56,12 +56,15 @@ class Workspace:
             loader.close()
         self.postgres.stop()
 
-    def loader(self, extra_addons):
-        """A process that has loaded Odoo with these addons, see `shell.Loader`."""
-        if extra_addons not in self._loaders:
+    def loader(self, key):
+        """A process that has loaded Odoo with addons, see `shell.Loader`.
+
+        :param key: whoever has the same one shares it
+        """
+        if key not in self._loaders:
             log = self.run / f"{self.number():03d}-loader" / "loader.log"
-            self._loaders[extra_addons] = Loader(self.environment.python, log)
-        return self._loaders[extra_addons]
+            self._loaders[key] = Loader(self.environment.python, log)
+        return self._loaders[key]
 
     def scope(self):
         """A scope whose end is the end of all that was made in it."""
@@ -138,10 +141,13 @@ class Scope:
         self._exits.callback(balancer.stop)
         return balancer
 
-    def shell(self, database, label="shell", extra_addons=(), **settings):
-        """Runs functions in Odoo processes against this database."""
+    def shell(self, database, label="shell", extra_addons=(), loader=None, **settings):
+        """Runs functions in Odoo processes against this database.
+
+        :param loader: by default one that may have loaded any of the addons
+        """
         shell = OdooShell(
-            self.workspace.loader(tuple(extra_addons)),
+            loader or self.workspace.loader(tuple(extra_addons)),
             self.workspace.environment,
             database,
             self.place(label),
