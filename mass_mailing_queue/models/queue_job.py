@@ -15,7 +15,7 @@ class QueueJob(models.Model):
     # Whether jobs are due and none has ended lately tells whether a runner works.
     _queue_due_idx = models.Index(
         "(GREATEST(eta, date_created)) "
-        "WHERE state = 'pending' AND mailing_id IS NOT NULL"
+        "WHERE state IN ('pending', 'enqueued') AND mailing_id IS NOT NULL"
     )
     _queue_date_done_idx = models.Index("(date_done) WHERE date_done IS NOT NULL")
 
