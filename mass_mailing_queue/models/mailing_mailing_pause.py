@@ -113,7 +113,7 @@ class MailingMailing(models.Model):
         return [
             (
                 count,
-                conceal(clean(f"{code or ''} {words or ''}", MAX_WORDS))
+                clean(conceal(f"{code or ''} {words or ''}"), MAX_WORDS)
                 or labels.get(failure_type)
                 or self.env._("No reason given"),
             )

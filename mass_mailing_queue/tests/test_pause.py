@@ -62,6 +62,19 @@ class TestPause(QueueCase):
             line,
         )
 
+    def test_the_job_stops_at_once(self):
+        """Whom the same job carries, too: it does not wait to be paused."""
+        self.env["ir.config_parameter"].set_param("mass_mailing_queue.job_size", "12")
+        self._limit(3, 10)
+        self._refuse(0, 1, 2, 3)
+        self.mailing.action_launch()
+        self._perform(self._jobs("_job_plan"))
+        self._perform(self._jobs("_job_send"))
+        self.assertFalse(self.sent)
+        self._run_jobs()
+        self.assertTrue(self.mailing.queue_paused)
+        self.assertFalse(self.sent)
+
     def test_a_share_below_the_limit_goes_on(self):
         self._limit(3, 5)
         self._refuse(0, 3, 6, 9)
