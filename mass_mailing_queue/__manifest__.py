@@ -20,6 +20,7 @@
         "views/mailing_mailing_views.xml",
         "views/mailing_mailing_pace_views.xml",
         "views/mailing_queue_hours_views.xml",
+        "views/mailing_queue_rehearsal_views.xml",
         "views/mailing_trace_views.xml",
         "views/mailing_queue_alert_views.xml",
         "views/res_config_settings_views.xml",

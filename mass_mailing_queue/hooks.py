@@ -15,6 +15,11 @@ def uninstall_hook(env):
     back to draft for a person to decide.
     """
     cr = env.cr
+    # Natively they would go to real servers.
+    rehearsals = env["mailing.mailing"].search([("queue_rehearsal", "=", True)])
+    rehearsals.write({"state": "done"})
+    for mailing in rehearsals:
+        mailing._queue_delete_rehearsal()
     env.flush_all()
     env["mail.mail"].search(
         [("queue_managed", "=", True), ("state", "=", "outgoing")]

@@ -119,3 +119,34 @@ def call_jobs(cr, mailing_ids):
         [list(mailing_ids)],
     )
     return cr.rowcount
+
+
+def sending_seconds(cr, mailing_id):
+    """Return the seconds from a mailing's first email to its last, 0 without any.
+
+    Index: ``mailing_trace_queue_progress_idx``.
+    """
+    cr.execute(
+        """
+        SELECT EXTRACT(EPOCH FROM max(sent_datetime) - min(queue_claimed_at))
+          FROM mailing_trace WHERE mass_mailing_id = %s AND sent_datetime IS NOT NULL
+        """,
+        [mailing_id],
+    )
+    return max(float(cr.fetchone()[0] or 0), 0.0)
+
+
+def delete_traces(cr, mailing_id, limit):
+    """*ledger* Delete up to ``limit`` traces of an ended rehearsal, return how many."""
+    cr.execute(
+        """
+        DELETE FROM mailing_trace
+         WHERE id IN (SELECT trace.id FROM mailing_trace trace
+                        JOIN mailing_mailing mailing
+                          ON mailing.id = trace.mass_mailing_id
+                       WHERE mailing.id = %s AND mailing.queue_rehearsal
+                         AND mailing.state = 'done' LIMIT %s)
+        """,
+        [mailing_id, limit],
+    )
+    return cr.rowcount

@@ -9,6 +9,7 @@ from . import mailing_queue_guard
 from . import mailing_queue_hours
 from . import mailing_queue_metrics
 from . import mailing_queue_outage
+from . import mailing_queue_rehearsal
 from . import mailing_queue_sample
 from . import mailing_trace
 from . import mailing_mailing
@@ -24,5 +25,6 @@ from . import mailing_mailing_runner
 from . import mailing_mailing_progress
 from . import mailing_mailing_audience
 from . import mailing_mailing_pace
+from . import mailing_mailing_rehearsal
 from . import queue_job
 from . import res_config_settings

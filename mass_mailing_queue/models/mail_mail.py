@@ -15,6 +15,12 @@ class MailMail(models.Model):
 
     _queue_idx = models.Index("(id) WHERE queue_managed AND state = 'outgoing'")
 
+    def _queue_native(self):
+        """Return those that Odoo may send. Nothing of a rehearsal is."""
+        return self.filtered(
+            lambda mail: not (mail.queue_managed or mail.mailing_id.queue_rehearsal)
+        )
+
     def process_email_queue(self, email_ids=(), batch_size=1000):
         """Leave our mails to our jobs.
 
@@ -28,7 +34,7 @@ class MailMail(models.Model):
 
     def send(self, auto_commit=False, raise_exception=False, post_send_callback=None):
         """Skip our mails: only a claimed trace may be sent (*Send Now* ends here)."""
-        native = self.filtered(lambda mail: not mail.queue_managed)
+        native = self._queue_native()
         return super(MailMail, native).send(
             auto_commit=auto_commit,
             raise_exception=raise_exception,
@@ -45,7 +51,7 @@ class MailMail(models.Model):
         post_send_callback=None,
     ):
         """Skip our mails, for the callers that do not pass through ``send``."""
-        native = self.filtered(lambda mail: not mail.queue_managed)
+        native = self._queue_native()
         return super(MailMail, native)._send(
             auto_commit=auto_commit,
             raise_exception=raise_exception,
@@ -57,5 +63,5 @@ class MailMail(models.Model):
 
     def action_retry(self):
         """Retry native mails only; ours are retried on their mailing."""
-        native = self.filtered(lambda mail: not mail.queue_managed)
+        native = self._queue_native()
         return super(MailMail, native).action_retry()

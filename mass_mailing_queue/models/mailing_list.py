@@ -9,6 +9,17 @@ from .. import sql
 class MailingList(models.Model):
     _inherit = "mailing.list"
 
+    def _compute_mailing_count(self):
+        """Leave out rehearsals, which nobody sees."""
+        result = super()._compute_mailing_count()
+        rehearsals = self.env["mailing.mailing"].sudo()
+        for mailing in rehearsals.search(
+            [("queue_rehearsal", "=", True), ("contact_list_ids", "in", self.ids)]
+        ):
+            for mailing_list in self & mailing.contact_list_ids:
+                mailing_list.mailing_count -= 1
+        return result
+
     def _mailing_get_opt_out_list(self, mailing):
         """Return the opted-out addresses of a mailing.
 

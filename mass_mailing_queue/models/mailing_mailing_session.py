@@ -55,14 +55,7 @@ class MailingMailing(models.Model):
         if session := smtp.SESSIONS.take(route.session_key):
             return session
         try:
-            connection = (
-                self.env["ir.mail_server"]
-                .with_context(**route.context)
-                ._connect__(
-                    mail_server_id=route.mail_server_id or None,
-                    smtp_from=route.smtp_from,
-                )
-            )
+            connection = self._queue_connect(route)
         except psycopg2.Error:
             raise
         except Exception as error:
@@ -78,6 +71,17 @@ class MailingMailing(models.Model):
         reply = replace(reply, text=text)
         self._queue_heed(ledger, route, reply)
         raise DeliveryPostponed(reply.text, slicing.outage_delay(1))
+
+    def _queue_connect(self, route):
+        """Return a new connection to the route's server."""
+        return (
+            self.env["ir.mail_server"]
+            .with_context(**route.context)
+            ._connect__(
+                mail_server_id=route.mail_server_id or None,
+                smtp_from=route.smtp_from,
+            )
+        )
 
     def _queue_login_words(self, route):
         """Return what a refused login's answer must not be shown with."""

@@ -81,6 +81,14 @@ class ResConfigSettings(models.TransientModel):
         "Without one there is nothing to be read there.",
     )
 
+    mass_mailing_queue_rehearsal_server = fields.Char(
+        "Rehearsal Server",
+        groups="base.group_system",
+        config_parameter="mass_mailing_queue.rehearsal_server",
+        help="Host and port of a mail server that keeps what it gets, such as "
+        "localhost:1025. No login is sent to it.",
+    )
+
     @api.constrains("mass_mailing_queue_metrics_token")
     def _check_mass_mailing_queue_metrics_token(self):
         for settings in self:

@@ -9,6 +9,7 @@ from . import test_pause
 from . import test_plan
 from . import test_progress
 from . import test_queue_job
+from . import test_rehearsal
 from . import test_replies
 from . import test_rights
 from . import test_scale
