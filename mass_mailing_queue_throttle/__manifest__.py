@@ -12,6 +12,7 @@
     "depends": ["mass_mailing_queue"],
     "data": [
         "security/ir.model.access.csv",
+        "security/ir_rule.xml",
         "data/ir_cron.xml",
         "views/mailing_provider_views.xml",
         "views/mailing_provider_stat_views.xml",

@@ -7,4 +7,5 @@ from . import mailing_provider_state
 from . import mailing_provider_stat
 from . import ir_mail_server
 from . import mailing_mailing
+from . import mailing_mailing_rehearsal
 from . import mailing_queue_metrics

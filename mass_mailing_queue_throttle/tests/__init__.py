@@ -3,3 +3,4 @@ from . import test_provider
 from . import test_provider_live
 from . import test_provider_quota
 from . import test_limiter
+from . import test_rehearsal

@@ -1,0 +1,68 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+
+from odoo import fields, models
+
+
+class MailingProvider(models.Model):
+    _inherit = "mailing.provider"
+
+    rehearsal = fields.Boolean(
+        readonly=True, copy=False, help="Stands for an account while one rehearses."
+    )
+
+    def _copy_for_rehearsal(self):
+        """Return an account with these limits, of which nothing is used yet.
+
+        It has rows and a channel of its own: a rehearsal waits for its turns as a
+        campaign does, and takes none from this account. Nobody is asked for its quota.
+        """
+        return self.sudo().copy(
+            {"name": self.name, "rehearsal": True, "quota_api": False}
+        )
+
+
+class MailingMailing(models.Model):
+    """A rehearsal keeps to the limits of the account, on a copy of it."""
+
+    # One large model in several files, by what happens to a mailing.
+    _inherit = "mailing.mailing"  # pylint: disable=consider-merging-classes-inherited
+
+    queue_rehearsal_provider_id = fields.Many2one(
+        "mailing.provider",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        index="btree_not_null",
+        groups="base.group_system",
+    )
+
+    def _queue_prepare_rehearsal(self):
+        provider = self._queue_find_provider()
+        return {
+            **super()._queue_prepare_rehearsal(),
+            "queue_rehearsal_provider_id": provider
+            and provider._copy_for_rehearsal().id,
+        }
+
+    def _queue_find_provider(self):
+        if self.queue_rehearsal:
+            return self.sudo().queue_rehearsal_provider_id
+        return super()._queue_find_provider()
+
+    def _queue_route_provider(self, route):
+        if self.queue_rehearsal:
+            return self._queue_find_provider()
+        return super()._queue_route_provider(route)
+
+    def _queue_channel(self):
+        if self.queue_rehearsal:
+            channel = self._queue_find_provider().channel_id.complete_name
+            return channel or self.env.ref("mass_mailing_queue.channel_mail").complete_name
+        return super()._queue_channel()
+
+    def _queue_delete_rehearsal(self):
+        provider = self._queue_find_provider()
+        result = super()._queue_delete_rehearsal()
+        provider.unlink()
+        return result
