@@ -54,6 +54,7 @@ class TestRehearsalLimits(ProviderCase):
 
     def test_it_uses_nothing_of_the_account_up(self):
         self._add_limit(3, "day")
+        self._committed()
         self._prepare()
         before = self._tables()
         account = self._rehearse()
