@@ -22,6 +22,7 @@ NOT_THE_MAILINGS = {
     "mailing_queue_alert",
     "mailing_queue_guard",
     "mailing_queue_rehearsal",
+    "orm_signaling_default",
     "queue_job",
     "queue_job_lock",
     "res_device_log",
@@ -72,7 +73,8 @@ def test_all_arrive_at_the_rehearsal_server_and_nothing_is_changed(scope):
     assert len(arrivals) == RECIPIENTS
     recipients = {tuple(message.recipients) for message in stand_in.messages()}
     assert len(recipients) == RECIPIENTS
-    assert busiest(arrivals, 1) <= RATE + 1
+    # The burst of an account is less than a second of its rate.
+    assert busiest(arrivals, 10) <= RATE * 11
     assert 0 < report["rate"] <= RATE * 1.1
     assert not stand_in.logins
     assert not bench.sink.messages()

@@ -10,7 +10,7 @@ from odoo.tools import config
 
 from .. import sql, sql_pace
 from ..discretion import discreet
-from ..ledger import Ledger
+from ..ledger import Ledger, commit
 from ..replies import Reply, Verdict
 
 #: What stands for the rehearsal server among ids of ``ir.mail_server``: outages, say,
@@ -249,6 +249,9 @@ class MailingMailing(models.Model):
                 return None
             while ledger.run(sql_pace.delete_traces, mailing.id, DELETE_BATCH):
                 continue
+        # A new snapshot, in which there are no traces: deleting a mailing computes those
+        # that it sees.
+        commit(self.env)
         mailing._queue_delete_rehearsal()
         return self.env._("Cleared away.")
 

@@ -7,6 +7,8 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
+from .. import sql
+from ..hooks import uninstall_hook
 from ..models import mailing_mailing_rehearsal as engine
 from .common import QueueCase, refused
 
@@ -146,6 +148,16 @@ class TestRehearsal(QueueCase):
         self.assertEqual(len(self.connected), 1)
         self.assertEqual(len(self.over_sink), 2)
 
+    def test_outages_of_the_two_are_kept_apart(self):
+        """A server that is down does not hold it up, and is not said to be back."""
+        self.mailing.mail_server_id = self.server
+        sql.outage_begin(self.env.cr, self.server.id, "down")
+        sql.outage_retry_in(self.env.cr, self.server.id, 600)
+        before = self._tables()
+        self._finish()
+        self.assertEqual(len(self.sent), 2)
+        self.assertEqual(self._tables(), before)
+
     def test_odoos_own_senders_send_nothing_of_it(self):
         self._let_native_send()
         copy = self._rehearse().copy_id
@@ -193,8 +205,6 @@ class TestRehearsal(QueueCase):
         self.assertEqual({len(token) for token in tokens}, {len(real)})
 
     def test_uninstalled_in_the_middle_it_is_gone(self):
-        from ..hooks import uninstall_hook
-
         copy = self._rehearse().copy_id
         self._perform(self._jobs("_job_plan"))
         uninstall_hook(self.env)
