@@ -94,7 +94,10 @@ class MailingMailing(models.Model):
         self._queue_after_commit(sql_pace.call_jobs)
 
     def _queue_check_hours(self, ledger):
-        """Make sure that emails may leave now. Costs nothing for a second after that.
+        """Make sure that emails may leave now. Extension point.
+
+        Called before a job composes anything, and last of all before each claim. Costs
+        nothing for a second after it has looked.
 
         :raises DeliveryPostponed: outside of the sending hours; the mailing's waiting
             jobs come back later, too
