@@ -63,8 +63,9 @@ class MailingQueueHours(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        hours = super().create(vals_list)
         self.env.registry.clear_cache()
-        return super().create(vals_list)
+        return hours
 
     def write(self, vals):
         """Let mailings under way follow at once."""
