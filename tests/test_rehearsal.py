@@ -35,11 +35,9 @@ def contents(database):
     names = database.query(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
     )
+    digest = "count(*), md5(string_agg(t::text, '' ORDER BY t::text))"
     return {
-        name: database.query(
-            f'SELECT count(*), md5(string_agg(t::text, \'\' ORDER BY t::text)) FROM "{name}" t'
-        )[0]
-        for (name,) in names
+        name: database.query(f'SELECT {digest} FROM "{name}" t')[0] for (name,) in names
     }
 
 
@@ -58,7 +56,9 @@ def test_all_arrive_at_the_rehearsal_server_and_nothing_is_changed(scope):
     action = rpc.press("mailing.mailing", "action_queue_rehearse", [bench.draft])
     model, rehearsal = action["res_model"], action["res_id"]
     wait_until(
-        lambda: not database.query("SELECT 1 FROM mailing_mailing WHERE queue_rehearsal"),
+        lambda: not database.query(
+            "SELECT 1 FROM mailing_mailing WHERE queue_rehearsal"
+        ),
         300,
         "the rehearsal is over and cleared away",
     )

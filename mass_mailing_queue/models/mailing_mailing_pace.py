@@ -156,6 +156,13 @@ class MailingMailing(models.Model):
             return self._queue_describe_opening(seconds)
         return super()._queue_waits_for()
 
+    def _queue_seconds_left(self, waiting, rate):
+        """Wait for the sending hours first."""
+        seconds = super()._queue_seconds_left(waiting, rate)
+        if closed := self._queue_opens_in():
+            return seconds + closed
+        return seconds
+
     def _queue_obstacle(self):
         """Say before *Send* when the sending hours begin."""
         words = super()._queue_obstacle()

@@ -3,6 +3,7 @@
 
 import secrets
 import smtplib
+import socket
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -22,6 +23,14 @@ TIMEOUT = 60
 
 #: Traces deleted by one statement.
 DELETE_BATCH = 5_000
+
+
+def _addresses(host):
+    """Return the addresses of a host, none if it is not known."""
+    try:
+        return {found[4][0] for found in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return set()
 
 
 class MailingMailing(models.Model):
@@ -79,12 +88,9 @@ class MailingMailing(models.Model):
 
         :raises UserError: if there is none, or it is one that real emails leave through
         """
-        address = self.env["ir.config_parameter"].sudo()
-        host, _colon, port = (
-            address.get_param("mass_mailing_queue.rehearsal_server", "")
-            .strip()
-            .rpartition(":")
-        )
+        parameters = self.env["ir.config_parameter"].sudo()
+        address = parameters.get_param("mass_mailing_queue.rehearsal_server", "")
+        host, _colon, port = address.strip().rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
             raise UserError(
                 self.env._(
@@ -92,13 +98,7 @@ class MailingMailing(models.Model):
                     "the settings of Email Marketing."
                 )
             )
-        servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
-        real = {
-            (server.smtp_host, server.smtp_port)
-            for server in servers.search([("smtp_host", "!=", False)])
-        }
-        real.add((config.get("smtp_server"), int(config.get("smtp_port") or 25)))
-        if (host, int(port)) in real:
+        if self._queue_is_real_server(host, int(port)):
             raise UserError(
                 self.env._(
                     "The rehearsal server is an outgoing mail server of Odoo, too: "
@@ -106,6 +106,22 @@ class MailingMailing(models.Model):
                 )
             )
         return host, int(port)
+
+    @api.model
+    def _queue_is_real_server(self, host, port):
+        """Return whether emails of Odoo leave through this server, by any name."""
+        servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
+        real = {
+            (server.smtp_host, server.smtp_port)
+            for server in servers.search([("smtp_host", "!=", False)])
+        }
+        real.add((config.get("smtp_server"), int(config.get("smtp_port") or 25)))
+        # Few have the port of a server for tests: hardly a name is looked up.
+        others = [name for name, number in real if name and number == port]
+        return any(
+            name == host or not _addresses(name).isdisjoint(_addresses(host))
+            for name in others
+        )
 
     def _queue_prepare_rehearsal(self):
         """Return the values in which the copy that is rehearsed differs."""
@@ -249,8 +265,8 @@ class MailingMailing(models.Model):
                 return None
             while ledger.run(sql_pace.delete_traces, mailing.id, DELETE_BATCH):
                 continue
-        # A new snapshot, in which there are no traces: deleting a mailing computes those
-        # that it sees.
+        # A new snapshot, in which there are no traces: deleting a mailing computes
+        # those that it sees.
         commit(self.env)
         mailing._queue_delete_rehearsal()
         return self.env._("Cleared away.")

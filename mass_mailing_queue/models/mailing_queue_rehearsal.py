@@ -72,12 +72,15 @@ class MailingQueueRehearsal(models.Model):
             for name in ("total", "sent", "failed", "left_out", "waiting"):
                 rehearsal[name] = figures.get(name, 0)
             rehearsal.rate = rehearsal.sent / seconds if seconds else 0
-            rehearsal.duration = (
-                bool(seconds) and rehearsal.mailing_id._queue_describe_seconds(seconds)
-            )
+            rehearsal.duration = bool(seconds) and rehearsal._describe(seconds)
             rehearsal.failures = "\n".join(
                 f"{count} × {words}" for count, words in figures.get("failures", ())
             )
+
+    def _describe(self, seconds):
+        if seconds < 90:
+            return self.env._("%s seconds", round(seconds))
+        return self.mailing_id._queue_describe_seconds(seconds)
 
     def _get_figures(self):
         """Return the figures of the copy as they are now."""

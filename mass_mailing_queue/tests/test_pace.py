@@ -212,6 +212,9 @@ class TestSendingHours(QueueCase):
             mailing._queue_waits_for(), rf"^Sending hours: goes on \w+day {hour}\.$"
         )
         self.assertFalse(mailing._queue_may_stall(), "nobody is alarmed")
+        self.assertGreaterEqual(
+            mailing._queue_seconds_left(2, 0), mailing._queue_opens_in() - 1
+        )
         mailing.queue_hours_id = False
         self.assertEqual(mailing._queue_may_stall(), mailing)
         self.assertNotIn("Sending hours", mailing._queue_waits_for() or "")

@@ -120,9 +120,7 @@ class TestRehearsal(QueueCase):
 
     def test_nothing_is_delivered_over_a_connection_to_a_real_server(self):
         rehearsal = self._rehearse()
-        with patch.object(
-            type(self.mailing), "_queue_connect", lambda *_args: None
-        ):
+        with patch.object(type(self.mailing), "_queue_connect", lambda *_args: None):
             self._finish(rehearsal)
         self.assertFalse(self.sent)
         self.assertEqual(rehearsal.state, "stopped")
@@ -133,9 +131,7 @@ class TestRehearsal(QueueCase):
         sink = self._connect_sink("sink.example.com", 1025, 60)
         sink.queue_rehearsal = True
         self.mailing.action_launch()
-        with patch.object(
-            type(self.mailing), "_queue_connect", lambda *_args: sink
-        ):
+        with patch.object(type(self.mailing), "_queue_connect", lambda *_args: sink):
             self._run_jobs()
         self.assertFalse(self.sent)
         self.assertTrue(self.mailing.queue_paused)
@@ -179,12 +175,24 @@ class TestRehearsal(QueueCase):
         self.assertEqual(len(self.sent), 2)
 
     def test_a_real_server_is_no_rehearsal_server(self):
-        for address in ("smtp.example.com:25", "", "sink.example.com", "sink:0"):
+        self._server_at("127.0.0.1", 1025)
+        for address in (
+            "smtp.example.com:25",
+            "127.0.0.1:1025",
+            "localhost:1025",
+            "",
+            "sink.example.com",
+            "sink:0",
+        ):
             self.env["ir.config_parameter"].set_param(
                 "mass_mailing_queue.rehearsal_server", address
             )
             with self.subTest(address), self.assertRaises(UserError):
                 self._rehearse()
+
+    def _server_at(self, host, port):
+        values = {"name": host, "smtp_host": host, "smtp_port": port, "active": False}
+        return self.env["ir.mail_server"].create(values)
 
     def test_one_that_becomes_real_meanwhile_ends_it(self):
         rehearsal = self._rehearse()
@@ -282,5 +290,3 @@ class TestRehearsal(QueueCase):
             )
         with self.assertRaises(AccessError):
             self.env["res.config.settings"].with_user(self.user).create({})
-
-

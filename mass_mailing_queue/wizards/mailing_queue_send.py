@@ -67,7 +67,10 @@ class MailingQueueSend(models.TransientModel):
             "server": mailing._queue_describe_server(),
             "duration": bool(seconds) and mailing._queue_describe_seconds(seconds),
             "ends_at": bool(seconds)
-            and fields.Datetime.add(fields.Datetime.now(), seconds=round(seconds)),
+            and fields.Datetime.add(
+                fields.Datetime.now(),
+                seconds=round(seconds + mailing._queue_opens_in()),
+            ),
             "obstacle": mailing._queue_obstacle(),
         }
 

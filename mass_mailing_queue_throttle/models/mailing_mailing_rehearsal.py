@@ -58,7 +58,9 @@ class MailingMailing(models.Model):
     def _queue_channel(self):
         if self.queue_rehearsal:
             channel = self._queue_find_provider().channel_id.complete_name
-            return channel or self.env.ref("mass_mailing_queue.channel_mail").complete_name
+            return (
+                channel or self.env.ref("mass_mailing_queue.channel_mail").complete_name
+            )
         return super()._queue_channel()
 
     def _queue_delete_rehearsal(self):
