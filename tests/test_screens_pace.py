@@ -69,7 +69,7 @@ def test_a_marketer_rehearses(office, device):
         screen.form("mailing.mailing", mailing)
         screen.press("action_queue_rehearse")
         screen.confirm("Rehearse")
-        screen.see(".o_form_sheet", "Emails per Second")
+        screen.see(".o_form_sheet", "Rehearsal Server")
         screen.keep("rehearsal-runs")
         office.stand_in.wait_for_messages(before + RECIPIENTS, 120)
 
@@ -80,6 +80,7 @@ def test_a_marketer_rehearses(office, device):
 
         wait_until(over, 60, "it is over")
         screen.see("div[name=sent]", str(RECIPIENTS))
+        screen.see(".o_form_sheet", "Emails per Second")
         screen.keep("rehearsal")
         assert not screen.faults
     assert value(office, mailing, "state") == "draft"
