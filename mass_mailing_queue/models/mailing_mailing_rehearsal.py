@@ -180,7 +180,8 @@ class MailingMailing(models.Model):
     def _queue_transmit(self, session, route, messages):
         """Deliver rehearsals to the rehearsal server, and nothing else."""
         is_rehearsal_server = getattr(session.connection, "queue_rehearsal", False)
-        if self.queue_rehearsal != is_rehearsal_server:
+        # As the route says: the mailing would be read anew for each email.
+        if (route.mail_server_id == REHEARSAL_SERVER) != is_rehearsal_server:
             return Reply(
                 Verdict.BROKEN,
                 text=self.env._("A rehearsal and a mail server came together."),
