@@ -3,6 +3,10 @@
 
 from odoo import fields, models
 
+from odoo.addons.mass_mailing_queue.models.mailing_mailing_rehearsal import (
+    REHEARSAL_SERVER,
+)
+
 
 class MailingProvider(models.Model):
     _inherit = "mailing.provider"
@@ -51,7 +55,7 @@ class MailingMailing(models.Model):
         return super()._queue_find_provider()
 
     def _queue_route_provider(self, route):
-        if self.queue_rehearsal:
+        if route.mail_server_id == REHEARSAL_SERVER:
             return self._queue_find_provider()
         return super()._queue_route_provider(route)
 
