@@ -165,4 +165,5 @@ def test_as_many_statements_for_a_hundred_thousand_as_for_a_few(found, request):
     # An account's limits and state are five more, whatever is sent.
     assert counts["progress"] <= (3 if "alone" in request.node.name else 8)
     assert counts["progress of all"] <= 3
-    assert counts["chart"] == 1
+    # Whether the user may read it, and what is drawn.
+    assert counts["chart"] == 2

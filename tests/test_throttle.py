@@ -67,7 +67,7 @@ def test_never_faster_and_hardly_slower(bench, senders):
             reached = measure(bench, limit, count)
             before = own
             if reached < 0.95 * limit:
-                own = measure(bench, UNLIMITED, 150)
+                own = measure(bench, UNLIMITED, count)
             seen.append(tuple(round(rate, 1) for rate in (before, reached, own)))
             if reached >= 0.95 * min(limit, before, own):
                 break
