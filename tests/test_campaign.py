@@ -16,18 +16,18 @@ def test_a_campaign_with_workers_and_one_recipient_a_job(scope):
     database = scope.database(campaigns.MODULES)
     sink = scope.sink(peers=True).start()
     mailing_id = scope.shell(database).run(
-        campaigns.build, recipients=300, port=sink.port
+        campaigns.build, recipients=120, port=sink.port
     )
     with scope.server(database, workers=3, channels=CHANNELS) as server:
         server.rpc().press("mailing.mailing", "action_launch", [mailing_id])
         campaigns.wait_until_done(database, mailing_id)
         workers = len(server.worker_pids())
-    verdict = compare(sink, database, mailing_id, recipients=300)
+    verdict = compare(sink, database, mailing_id, recipients=120)
     assert verdict.flawless, str(verdict)
     jobs = database.query(
         "SELECT count(*) FROM queue_job WHERE method_name = '_job_send'"
     )
-    assert jobs == [(300,)]
+    assert jobs == [(120,)]
     assert sink.logins <= 2 * workers
     assert not database.query("SELECT id FROM mail_mail WHERE queue_managed")
 

@@ -8,7 +8,7 @@ from .conftest import BUILD
 pytestmark = pytest.mark.slow
 
 RUNS = 10
-RECIPIENTS = 120
+RECIPIENTS = 80
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,26 @@ from .support import in_odoo
 pytestmark = pytest.mark.slow
 
 
+(FIRST,), (SECOND,) = campaigns.MODULES, throttling.MODULES
+#: Tests of the first addon on what the second one changes. All of them with both:
+#: `python -m tests.support.in_odoo --modules mass_mailing_queue_throttle TAGS`.
+CHANGED = ("TestControl", "TestDeliver", "TestProgress", "TestRehearsal")
+
+
 @pytest.mark.parametrize(
-    ("modules", "least"),
-    [(campaigns.MODULES, 90), (throttling.MODULES, 170)],
+    ("modules", "tags", "least"),
+    [
+        (campaigns.MODULES, [f"/{FIRST}"], 220),
+        (
+            throttling.MODULES,
+            [f"/{SECOND}", *(f"/{FIRST}:{name}" for name in CHANGED)],
+            120,
+        ),
+    ],
     ids=["alone", "with-limits"],
 )
-def test_the_addons_pass_their_tests_in_odoo(scope, modules, least):
-    """`odoo --test-tags /mass_mailing_queue` passes, and does run the tests.
-
-    Those of the first addon pass with the second one installed, too.
-    """
-    tags = [f"/{module}" for module in {*campaigns.MODULES, *modules}]
+def test_the_addons_pass_their_tests_in_odoo(scope, modules, tags, least):
+    """`odoo --test-tags /mass_mailing_queue` passes, and does run the tests."""
     update = ["-u", campaigns.MODULES[0]]
     result = in_odoo.run(scope, scope.database(modules), tags, update)
     assert result.passed, result.failures or result.log

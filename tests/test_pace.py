@@ -35,13 +35,13 @@ def test_an_urgent_campaign_overtakes_and_a_change_is_taken_up(scope):
     """Low waits for what is under way; made urgent it goes before the rest of it."""
     database = scope.database(campaigns.MODULES)
     sink = scope.sink().start()
-    draft = scope.shell(database).run(campaigns.build, recipients=150, port=sink.port)
+    draft = scope.shell(database).run(campaigns.build, recipients=80, port=sink.port)
     with scope.server(database, workers=3, channels=CHANNELS) as server:
         rpc = server.rpc()
         normal = copy_and_launch(rpc, draft)
         sink.wait_for_messages(5)
         low = copy_and_launch(rpc, draft, queue_priority="0")
-        wait_until(lambda: jobs(database, low) == 150, 60, "all are planned")
+        wait_until(lambda: jobs(database, low) == 80, 60, "all are planned")
         before = len(arrived(sink))
         sink.wait_for_messages(before + 5)
         assert set(arrived(sink)) == {normal}
@@ -49,12 +49,12 @@ def test_an_urgent_campaign_overtakes_and_a_change_is_taken_up(scope):
         for mailing in (normal, low):
             campaigns.wait_until_done(database, mailing)
     order = arrived(sink)
-    assert order.count(normal) == order.count(low) == 150
+    assert order.count(normal) == order.count(low) == 80
     first = order.index(low)
     last = len(order) - order[::-1].index(low)
     # A job or two had been chosen already.
     assert order[first:last].count(normal) <= 2
-    assert order[last:].count(normal) > 50
+    assert order[last:].count(normal) > 20
 
 
 def hours_until(moment):
@@ -87,17 +87,17 @@ def test_nothing_leaves_outside_of_the_sending_hours(scope):
     workers = 4
     database = scope.database(campaigns.MODULES)
     sink = scope.sink().start()
-    draft = scope.shell(database).run(campaigns.build, recipients=600, port=sink.port)
+    draft = scope.shell(database).run(campaigns.build, recipients=300, port=sink.port)
     channels = f"root:{workers + 1},root.mail:{workers}"
     with scope.server(database, workers=workers + 2, channels=channels) as server:
         rpc = server.rpc()
         over = {"name": "Hours", **hours_until(time.time() - 3600)}
         hours = rpc.save("mailing.queue.hours", over)
         mailing = copy_and_launch(rpc, draft, queue_hours_id=hours)
-        wait_until(lambda: waiting(database, mailing) == 600, 120, "all jobs wait")
+        wait_until(lambda: waiting(database, mailing) == 300, 120, "all jobs wait")
         assert not sink.messages()
 
-        end = time.time() + 8
+        end = time.time() + 6
         rpc.save("mailing.queue.hours", hours_until(end), hours)
         sink.wait_for_messages(10)
         wait_until(
@@ -115,11 +115,11 @@ def test_nothing_leaves_outside_of_the_sending_hours(scope):
         rpc.press("ir.cron", "method_direct_trigger", [reconciler])
         left = campaigns.count(database, mailing, "outgoing")
         assert waiting(database, mailing) == left
-        assert sink.count() == arrived_by_then == 600 - left
+        assert sink.count() == arrived_by_then == 300 - left
 
         rpc.write("mailing.mailing", [mailing], {"queue_hours_id": False})
         campaigns.wait_until_done(database, mailing)
-    verdict = ledger.compare(sink, database, mailing, recipients=600)
+    verdict = ledger.compare(sink, database, mailing, recipients=300)
     assert verdict.flawless, str(verdict)
     attempts = database.query("SELECT max(queue_attempts) FROM mailing_trace")
     assert attempts == [(1,)]

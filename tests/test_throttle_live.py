@@ -75,7 +75,8 @@ def test_a_killed_sender_frees_its_seat(bench):
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
         "AND classid = 7221904 AND granted"
     )
-    assert bench.database.query(seats) == [(1,)]
+    # Jobs of the mailing before leave theirs.
+    wait_until(lambda: bench.database.query(seats) == [(1,)], 30, "one seat")
     accepted = bench.sink.count() - before
     assert bench.state("taken")[0] - taken - accepted <= 1
     holder = bench.database.query(

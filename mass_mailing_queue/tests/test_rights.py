@@ -78,6 +78,13 @@ class TestRights(QueueCase):
         self.assertEqual(len(answers), 1)
         self.assertIn("Nobody", answers.pop())
 
+    def test_who_is_counted_before_send_is_who_the_user_may_see(self):
+        """Neither people of another company nor who is archived."""
+        mailing = self._to_partners(self.partners).with_user(self.user)
+        self.assertEqual(mailing._queue_count_audience()["audience"], 1)
+        dialog = mailing.env["mailing.queue.send"].create({"mailing_id": mailing.id})
+        self.assertEqual(dialog.recipients, 1)
+
     def test_all_companies_of_the_user_are_reached(self):
         """The company switcher is for what is shown, as natively."""
         self.user.company_ids += self.other_company

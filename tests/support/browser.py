@@ -3,6 +3,7 @@
 import contextlib
 import re
 
+from playwright.sync_api import TimeoutError as TooLate
 from playwright.sync_api import expect, sync_playwright
 
 from .environment import ROOT
@@ -11,6 +12,8 @@ from .process import wait_until
 SCREENS = ROOT / "build" / "screens"
 #: Milliseconds until something is on the screen: the machine may be busy.
 PATIENCE = 60_000
+#: Milliseconds for what is on the screen already.
+SOON = 5_000
 DEVICES = {
     "desktop": {"viewport": {"width": 1366, "height": 850}},
     "phone": {
@@ -94,30 +97,32 @@ class Screen:
 
     def press(self, name):
         """Press a button of the form's header, wherever the device has it."""
-        header = self.page.locator(".o_form_statusbar")
-        button = header.locator(f"button[name={name}]:visible").first
-        if self.on_phone:
-            # It shows the first button only, and the others in a menu.
-            wait_until(
-                lambda: button.count() or self._find_in_menu(header, name),
-                PATIENCE / 1_000,
-                f"the button {name}",
-            )
-            menu = self.page.locator(f".o-dropdown--menu button[name={name}]:visible")
-            button = menu.first if menu.count() else button
-        button.click()
+        wait_until(
+            lambda: self.try_to_press(name), PATIENCE / 1_000, f"the button {name}"
+        )
 
-    def _find_in_menu(self, header, name):
-        """Open the header's menu; closed again if the button is not there (yet)."""
-        toggle = header.locator(".dropdown-toggle:visible").first
-        if not toggle.count():
-            return False
-        toggle.click()
-        menu = self.page.locator(".o-dropdown--menu:visible").first
-        menu.wait_for()
-        if menu.locator(f"button[name={name}]").count():
-            return True
-        self.page.keyboard.press("Escape")
+    def try_to_press(self, name):
+        """Press a button of the form's header if it is there, return whether it was.
+
+        A form that has news draws its buttons anew, below the finger as it were.
+        """
+        header = self.page.locator(".o_form_statusbar")
+        button = header.locator(f"button[name={name}]:visible")
+        # A phone shows the first button only, and the others in a menu.
+        toggle = header.locator(".dropdown-toggle:visible")
+        try:
+            if not button.count() and self.on_phone and toggle.count():
+                toggle.first.click(timeout=SOON)
+                menu = self.page.locator(".o-dropdown--menu:visible").first
+                menu.wait_for(timeout=SOON)
+                button = menu.locator(f"button[name={name}]")
+                if not button.count():
+                    self.page.keyboard.press("Escape")
+            if button.count():
+                button.first.click(timeout=SOON)
+                return True
+        except TooLate:
+            self.page.keyboard.press("Escape")
         return False
 
     def confirm(self, label):
