@@ -12,7 +12,7 @@ from .support.rpc import Rpc
 from .support.sink_rules import Rule
 
 # The figure of the acceptance is 20000, which takes minutes to prepare.
-LARGE = int(os.environ.get("LARGE_RECIPIENTS", "1200"))
+LARGE = int(os.environ.get("LARGE_RECIPIENTS", "1500"))
 SMALL = min(LARGE // 10, 200)
 SLOTS = 4
 CHANNELS = f"root:{SLOTS + 3},root.mail:{SLOTS},root.second:2"

@@ -17,7 +17,7 @@ CHANGED = ("TestControl", "TestDeliver", "TestProgress", "TestRehearsal")
 @pytest.mark.parametrize(
     ("modules", "tags", "least"),
     [
-        (campaigns.MODULES, [f"/{FIRST}"], 220),
+        (campaigns.MODULES, [f"/{FIRST}"], 200),
         (
             throttling.MODULES,
             [f"/{SECOND}", *(f"/{FIRST}:{name}" for name in CHANGED)],

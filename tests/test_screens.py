@@ -51,7 +51,7 @@ class Office(throttling.Bench):
     """A server with campaigns to send, and a browser."""
 
     def __init__(self, scope, browser):
-        super().__init__(scope, RECIPIENTS, job_size=25, workers=6, slots=2)
+        super().__init__(scope, RECIPIENTS, job_size=25, workers=4, slots=2)
         scope.shell(self.database).run(people, mailing_id=self.draft)
         self.browser = browser
 
