@@ -3,6 +3,7 @@
 
 """What delivery holds in memory of the emails of a chunk."""
 
+import secrets
 from dataclasses import dataclass, field
 
 
@@ -31,5 +32,7 @@ class Route:
     context: dict
     parcels: list = field(default_factory=list)
     suspected: bool = False
+    #: see ``smtp.set_boundaries``
+    boundary: str = field(default_factory=lambda: secrets.token_hex(16))
     #: ``time.monotonic()`` after which the next message cannot start
     until: float = float("inf")

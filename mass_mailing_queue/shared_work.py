@@ -14,6 +14,7 @@ import re
 import secrets
 from contextlib import contextmanager
 from contextvars import ContextVar
+from email.headerregistry import HeaderRegistry
 from functools import lru_cache
 
 from odoo.orm import fields_textual
@@ -165,6 +166,23 @@ def _sanitize(src, *args, original=fields_textual.html_sanitize, **options):
     )
 
 
+class HeaderClasses(HeaderRegistry):
+    """Makes the class of a header once, where Python does so for each of its values."""
+
+    def __init__(self, original):
+        """
+        :param original: the registry whose classes it has
+        """
+        vars(self).update(vars(original))
+        self._made = {}
+
+    def __getitem__(self, name):
+        kind = self.registry.get(name.lower(), self.default_class)
+        if kind not in self._made:
+            self._made[kind] = super().__getitem__(name)
+        return self._made[kind]
+
+
 class SharedHeaders(type(email.policy.SMTP)):
     """Odoo's policy for outgoing emails, which keeps parsed headers and folded ones.
 
@@ -202,10 +220,14 @@ class SharedHeaders(type(email.policy.SMTP)):
         return kept[key]
 
 
+@lru_cache(maxsize=4)
+def _policy(factory):
+    return email.policy.EmailPolicy(header_factory=factory)
+
+
 @lru_cache(maxsize=512)
 def _parse_header(factory, name, value):
-    policy = email.policy.EmailPolicy(header_factory=factory)
-    name, header = policy.header_store_parse(name, value)
+    name, header = _policy(factory).header_store_parse(name, value)
     header.mass_mailing_queue_folded = {}
     return name, header
 
@@ -233,3 +255,7 @@ mail_render_mixin.html_normalize = lru_cache(maxsize=16)(
 # The addresses of one email are taken apart forty times on its way.
 mail.email_split_tuples = _split
 email.policy.SMTP = SharedHeaders(**vars(email.policy.SMTP))
+if type(email.policy.SMTP.header_factory) is HeaderRegistry:
+    email.policy.SMTP = email.policy.SMTP.clone(
+        header_factory=HeaderClasses(email.policy.SMTP.header_factory)
+    )

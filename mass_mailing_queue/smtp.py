@@ -24,6 +24,7 @@ CLOSE_AFTER = 60.0
 
 # A line break that is none: the value goes on in the next line (RFC 5322, 2.2.3).
 _FOLD = re.compile(r"\r?\n[ \t]")
+_BREAK = re.compile(r"[\r\n]")
 
 
 class Session:
@@ -158,8 +159,28 @@ def broken_headers(message):
         name
         for part in message.walk()
         for name, value in part.items()
-        if re.search(r"[\r\n]", _FOLD.sub("", str(value)))
+        if _BREAK.search(value) and _BREAK.search(_FOLD.sub("", value))
     ]
+
+
+def set_boundaries(message, token):
+    """Say where the parts of a message end.
+
+    Otherwise Python joins all parts of each message to look for a text that they do
+    not have, and parses the header that names it.
+
+    :param message: an ``email.message.EmailMessage``
+    :param str token: 128 bits that nobody could know who wrote any part of it
+    """
+    multiparts = (
+        part for part in message.walk() if part.get_content_maintype() == "multipart"
+    )
+    for number, part in enumerate(multiparts):
+        if part.get_boundary() is None:
+            boundary = f"==============={token}.{number}=="
+            part.replace_header(
+                "Content-Type", f'{part["Content-Type"]}; boundary="{boundary}"'
+            )
 
 
 def is_safe_header(name, value):

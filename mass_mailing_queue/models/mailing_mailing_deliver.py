@@ -150,6 +150,7 @@ class MailingMailing(models.Model):
                 raise ValueError(
                     self.env._("There is a line break in %s.", ", ".join(names))
                 )
+            smtp.set_boundaries(message, route.boundary)
             built.append((server, message))
         return built
 

@@ -24,8 +24,9 @@ from ..ledger import (
 _logger = logging.getLogger(__name__)
 
 #: Recipients composed, delivered and settled together, at most. What a killed worker
-#: composed in vain is at most this; one commit per step is shared by as many.
-CHUNK_SIZE = 50
+#: composed in vain is at most this; what upstream does once a batch is shared by as
+#: many: some hundred statements.
+CHUNK_SIZE = 100
 
 #: What composing for one recipient took last (seconds), by database and mailing.
 COMPOSE_SECONDS = LRU(256)
