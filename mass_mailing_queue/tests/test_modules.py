@@ -4,10 +4,12 @@
 import doctest
 import smtplib
 import unittest
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 from odoo.tests import BaseCase, tagged
 
-from .. import discretion, replies, slicing, smtp
+from .. import discretion, parcels, replies, slicing, smtp
 from ..smtp import Session, read_failure
 
 
@@ -52,3 +54,31 @@ class TestModules(BaseCase):
         self.assertTrue(session.awaiting_reply)
         session.connection.getreply()
         self.assertFalse(session.awaiting_reply)
+
+    def test_parts_end_where_they_are_said_to(self):
+        """What is read is what was built; nested parts end with texts of their own."""
+        inner = EmailMessage(policy=policy.SMTP)
+        inner.set_content("forwarded")
+        inner.add_alternative("<p>forwarded</p>", subtype="html")
+        inner.set_boundary("its-own")
+        message = EmailMessage(policy=policy.SMTP)
+        message["Subject"] = "News"
+        message.add_alternative("words", subtype="plain")
+        message.add_alternative("<p>words</p>", subtype="html")
+        message.add_attachment(inner)
+        message.add_attachment(b"data", "application", "pdf", filename="a.pdf")
+        route = parcels.Route(1, "", (), {})
+        smtp.set_boundaries(message, route.boundary)
+        read = message_from_bytes(message.as_bytes(), policy=policy.SMTP)
+        kinds = [part.get_content_type() for part in message.walk()]
+        self.assertEqual([part.get_content_type() for part in read.walk()], kinds)
+        self.assertEqual(kinds.count("multipart/alternative"), 2)
+        found = [part.get_boundary() for part in read.walk() if part.get_boundary()]
+        self.assertEqual(len(set(found)), 3)
+        self.assertEqual(found[2], "its-own")
+        for boundary in found[:2]:
+            self.assertIn(route.boundary, boundary)
+        for part, other in zip(read.walk(), message.walk(), strict=True):
+            if not part.is_multipart():
+                self.assertEqual(part.get_content(), other.get_content())
+        self.assertNotEqual(parcels.Route(1, "", (), {}).boundary, route.boundary)

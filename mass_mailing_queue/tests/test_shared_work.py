@@ -3,6 +3,7 @@
 
 import email.policy
 import itertools
+from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from functools import lru_cache, partial
 
@@ -146,6 +147,14 @@ class TestSharedWork(BaseCase):
             for policy in (email.policy.SMTP, email.policy.SMTP.clone(linesep="\n")):
                 folded = plain._fold(policy, name, header)
                 self.assertEqual(policy.fold(name, message[name]), folded)
+
+    def test_a_headers_class_is_made_once(self):
+        """It is the one that Python makes for each value."""
+        ours, python = email.policy.SMTP.header_factory, HeaderRegistry()
+        for name in ("To", "Subject", "Content-Type", "X-Own", "x-OWN"):
+            self.assertEqual(ours[name].__mro__[1:], python[name].__mro__[1:])
+            self.assertIs(ours[name], ours[name.lower()])
+        self.assertIsNot(python["To"], python["To"])
 
     def test_h30_web_addresses_in_headers_are_not_encoded(self):
         """H30: a link is what it is, in one line as long as a line may be."""
