@@ -14,6 +14,7 @@ import re
 import secrets
 from contextlib import contextmanager
 from contextvars import ContextVar
+from email import quoprimime
 from email.headerregistry import HeaderRegistry
 from functools import lru_cache
 
@@ -232,6 +233,26 @@ def _parse_header(factory, name, value):
     return name, header
 
 
+_original_encode = quoprimime.body_encode
+
+
+@lru_cache(maxsize=2048)
+def _encode_line(line, *how):
+    return _original_encode(line, *how)
+
+
+def _encode_body(body, maxlinelen=76, eol="\n"):
+    # Another end of a line than this one is read by the original.
+    if "\r" in body:
+        return _original_encode(body, maxlinelen, eol)
+    return eol.join(
+        (_encode_line if len(line) < MAX_LINE else _original_encode)(
+            line, maxlinelen, eol
+        )
+        for line in body.split("\n")
+    )
+
+
 _original_split = mail.email_split_tuples
 
 
@@ -252,6 +273,8 @@ fields_textual.html_sanitize = _sanitize
 mail_render_mixin.html_normalize = lru_cache(maxsize=16)(
     mail_render_mixin.html_normalize
 )
+# Python quotes a line of a body by itself, and most are the same in all emails.
+quoprimime.body_encode = _encode_body
 # The addresses of one email are taken apart forty times on its way.
 mail.email_split_tuples = _split
 email.policy.SMTP = SharedHeaders(**vars(email.policy.SMTP))

@@ -3,6 +3,7 @@
 
 import email.policy
 import itertools
+from email import quoprimime
 from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from functools import lru_cache, partial
@@ -147,6 +148,26 @@ class TestSharedWork(BaseCase):
             for policy in (email.policy.SMTP, email.policy.SMTP.clone(linesep="\n")):
                 folded = plain._fold(policy, name, header)
                 self.assertEqual(policy.fold(name, message[name]), folded)
+
+    def test_bodies_are_quoted_as_python_does(self):
+        lines = [
+            "",
+            "words",
+            "ends with a space ",
+            "ends with a tab\t",
+            "x" * 76,
+            "x" * 75 + " ",
+            "x" * 74 + "\t",
+            "=" * 80,
+            "Zo\xeb \x85 \x0b \x0c \x1c" * 20,
+            "long " * 500,
+        ]
+        bodies = ["\n".join(pair) for pair in itertools.product(lines, repeat=2)]
+        bodies += [f"{body}\n" for body in bodies]
+        bodies += ["a\rb", "a\r\nb\r\n", "\n", "\n\n"]
+        for body, how in itertools.product(bodies, [(), (78,), (40, "\r\n")]):
+            expected = shared_work._original_encode(body, *how)
+            self.assertEqual(quoprimime.body_encode(body, *how), expected, repr(body))
 
     def test_a_headers_class_is_made_once(self):
         """It is the one that Python makes for each value."""
