@@ -10,25 +10,19 @@ nothing else of Odoo is: what is not known is asked of the original.
 """
 
 import email.policy
-import re
-import secrets
 from contextlib import contextmanager
 from contextvars import ContextVar
 from email import quoprimime
 from email.headerregistry import HeaderRegistry
 from functools import lru_cache
 
+from odoo import tools
 from odoo.orm import fields_textual
 from odoo.tools import mail
 
 from odoo.addons.mail.models import mail_render_mixin
 
-_TAG = re.compile(r"(<[^>]*>)")
-#: Elements whose text is no text.
-_RAW = re.compile(
-    r"(script|style|title|textarea|xmp|iframe|noembed|noframes|plaintext)", re.I
-)
-_LINK = re.compile(r"<(/?)a[\s>]", re.I)
+from .stencils import Stencil, TextStencil
 
 #: Headers that hold web addresses.
 _ADDRESSES = frozenset({"list-unsubscribe"})
@@ -37,103 +31,6 @@ MAX_LINE = 980
 
 #: What is known of the emails that are being made, ``None`` if none are.
 _stencils = ContextVar("mass_mailing_queue_stencils", default=None)
-
-
-def is_plain(text):
-    """Return whether these are words, which HTML neither reads nor changes.
-
-    >>> is_plain("Dear Zoë O'Hara, 20 %"), is_plain("a & b"), is_plain("<b>")
-    (True, False, False)
-    >>> is_plain(" "), is_plain("--"), is_plain("a\\xa0b")
-    (False, False, False)
-    """
-    return (
-        text.strip() != ""
-        # Two dashes begin a signature.
-        and not any(sign in text for sign in ("<", ">", "&", "--"))
-        # No other break than "\n", and nothing that is written differently.
-        and text.replace("\n", " ").isprintable()
-    )
-
-
-class Stencil:
-    """What a function makes of HTML that differs in plain words, such as names.
-
-    The first text is the reference. Of another one with the same tags, and with plain
-    words where it differs, the function makes what it makes of the reference, with
-    these words in it. Where they go is found with marks in their place, and tried with
-    the reference's.
-
-    :param function: of a text, which neither reads nor changes plain words
-    :param bool in_links: whether that holds for words in links, too
-    """
-
-    def __init__(self, function, in_links=True):
-        self._function = function
-        self._in_links = in_links
-        # The first text's tokens, and what is made of it.
-        self._reference = None
-        # Numbers of tokens; a result with them in it: [text, number, text, …].
-        self._places, self._pattern = set(), []
-        self._refused = set()
-        self._mark = secrets.token_hex(8)
-
-    def __call__(self, text):
-        tokens = _TAG.split(str(text))
-        if self._reference is None:
-            self._type = type(text)
-            self._reference, self._result = tokens, self._function(text)
-            return self._result
-        if len(tokens) == len(self._reference):
-            pairs = enumerate(zip(tokens, self._reference, strict=True))
-            places = {place for place, (token, other) in pairs if token != other}
-            if not places:
-                return self._result
-            if self._knows(tokens, places):
-                return self._fill(tokens, self._pattern)
-        return self._function(text)
-
-    def _knows(self, tokens, places):
-        """Return whether the pattern has these places, or can have them."""
-        if places & self._refused or not all(is_plain(tokens[it]) for it in places):
-            return False
-        return places <= self._places or self._learn(self._places | places)
-
-    def _learn(self, wanted):
-        """Find where these places of the reference are in the result."""
-        if not any(map(self._is_special, wanted)):
-            marked = list(self._reference)
-            for place in wanted:
-                marked[place] = f"{self._mark}x{place}x"
-            pattern = re.split(
-                # A whole text: what stands beside it could change what it means.
-                rf"(?<=>){self._mark}x(\d+)x(?=<)",
-                str(self._function(self._type("".join(marked)))),
-            )
-            pattern[1::2] = map(int, pattern[1::2])
-            if self._fill(self._reference, pattern) == self._result:
-                self._places, self._pattern = wanted, pattern
-                return True
-        self._refused |= wanted - self._places
-        return False
-
-    def _is_special(self, place):
-        """Return whether the function may read what stands there."""
-        before = self._reference[:place]
-        if not self._in_links:
-            links = filter(None, map(_LINK.match, reversed(before)))
-            if (link := next(links, None)) and not link[1]:
-                return True
-        return bool(before and _RAW.match(before[-1], 1))
-
-    def _fill(self, tokens, pattern):
-        """Return the result with these tokens in it."""
-        return type(self._result)(
-            "".join(
-                tokens[part] if number % 2 else part
-                for number, part in enumerate(pattern)
-            )
-        )
 
 
 @contextmanager
@@ -146,24 +43,36 @@ def composing():
         _stencils.reset(token)
 
 
-def share(function, text, *key, in_links=True):
+def share(function, text, *key, kind=Stencil, **options):
     """Return what a function makes of HTML, without it where that is known.
 
-    :param function: see :class:`Stencil`
+    :param function: see :class:`~.stencils.Stencil`
     :param key: says which function it is, with what else it is given
+    :param kind: of stencil, with its options
     """
     stencils = _stencils.get()
     if stencils is None or not isinstance(text, str):
         return function(text)
     key = (*key, text.count("<"))
     if key not in stencils:
-        stencils[key] = Stencil(function, in_links)
+        stencils[key] = kind(function, **options)
     return stencils[key](text)
 
 
 def _sanitize(src, *args, original=fields_textual.html_sanitize, **options):
     return share(
         lambda text: original(text, *args, **options), src, args, *options.items()
+    )
+
+
+def _html2plaintext(html, *args, original=tools.html2plaintext, **options):
+    return share(
+        lambda text: original(text, *args, **options),
+        html,
+        "text",
+        args,
+        *options.items(),
+        kind=TextStencil,
     )
 
 
@@ -269,6 +178,7 @@ def _split(text):
 
 
 fields_textual.html_sanitize = _sanitize
+tools.html2plaintext = _html2plaintext
 # The renderer normalizes one template anew for each recipient.
 mail_render_mixin.html_normalize = lru_cache(maxsize=16)(
     mail_render_mixin.html_normalize

@@ -6,7 +6,7 @@ import itertools
 from email import quoprimime
 from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 
 from markupsafe import Markup
 
@@ -67,6 +67,25 @@ WORDS = (
     "On Monday Anna wrote:",
 )
 
+#: Where links lead, pictures come from, and what plain text reads of words.
+TARGETS = (
+    '<p><a href="https://example.com/r/%s">see</a> %s</p>',
+    '<a href="%s">x</a>%s',
+    '<p>%s<img src="https://example.com/t/%s/blank.gif"/></p>',
+    '<img src="https://example.com/%s.gif?a=%s"/>',
+    '<img src="https://example.com/a.%s"/><b>%s</b>',
+    '<a href="https://example.com/?a=%s&amp;b=%s">%s</a>',
+    '<a title="%s" href="/a">%s</a>',
+    "<p>a <b> %s </b> %s b</p>",
+    '<a href="data:%s">%s</a><img src="data:image/%s;base64,%s"/>',
+    '<p>%s <!-- <a href="/x/%s"> --></p>',
+    '<td>\n   %s\n  </td><a href="/x/%s-1">a</a><br>%s<br/>',
+    "<h1>%s</h1><tr><td>%s</td></tr>",
+    '<body><p href="/z/%s">%s</p></body>',
+)
+
+CODES = ("abc", "ABC-1_2", "12", "gif", " a", "a ", "[1]", "https", "x/y", "a.png")
+
 
 def fill(place, *words):
     return place % words[: place.count("%s")]
@@ -99,6 +118,49 @@ class TestSharedWork(BaseCase):
         for number in range(100):
             stencil(f"<div><p>Dear Contact {number},</p><b>news</b></div>")
         self.assertEqual(len(calls), 2)
+
+    def test_plain_text_is_what_upstream_makes(self):
+        """Of texts that differ in words and in targets, too."""
+
+        @cache
+        def plain(text):
+            try:
+                return tools.mail.html2plaintext(text)
+            except AttributeError:
+                return "Odoo cannot read it."
+
+        words = (*WORDS, *CODES)
+        for place, first in itertools.product(
+            (*PLACES, *TARGETS), (*WORDS[:2], *CODES[:4], "-", "")
+        ):
+            stencil = shared_work.TextStencil(plain)
+            stencil(fill(place, *[first] * 4))
+            for one, other in itertools.product(words, (first, "Anna")):
+                for text in (
+                    fill(place, *[one, other] * 2),
+                    fill(place, *[other, one] * 2),
+                ):
+                    self.assertEqual(stencil(text), plain(text), (text, first))
+
+    def test_codes_in_links_cost_nothing(self):
+        """Of a hundred emails, two are made plain: the first, and it with marks."""
+        calls = []
+
+        def plain(text):
+            calls.append(text)
+            return tools.mail.html2plaintext(text)
+
+        with shared_work.composing():
+            for number in range(100):
+                html = (
+                    f"<p>Dear Contact {number},</p>"
+                    f'<a href="https://example.com/r/x/m/{number}">news</a>'
+                )
+                found = shared_work._html2plaintext(html, original=plain)
+                self.assertIn(f"Contact {number},", found)
+                self.assertIn(f"[1] https://example.com/r/x/m/{number}", found)
+        self.assertEqual(len(calls), 2)
+        self.assertIs(tools.html2plaintext, shared_work._html2plaintext)
 
     def test_only_while_composing(self):
         """Whoever else sanitizes, gets the original."""
