@@ -177,7 +177,9 @@ def set_boundaries(message, token):
     )
     for number, part in enumerate(multiparts):
         if part.get_boundary() is None:
-            boundary = f"==============={token}.{number}=="
+            # As long as Python's, so that the header is folded alike. "==" is in no
+            # quoted-printable text, nor inside a base64 one.
+            boundary = f"=={token}{number}="
             part.replace_header(
                 "Content-Type", f'{part["Content-Type"]}; boundary="{boundary}"'
             )

@@ -80,5 +80,9 @@ class TestModules(BaseCase):
             self.assertIn(route.boundary, boundary)
         for part, other in zip(read.walk(), message.walk(), strict=True):
             if not part.is_multipart():
-                self.assertEqual(part.get_content(), other.get_content())
+                found, expected = part.get_content(), other.get_content()
+                self.assertEqual(
+                    found.splitlines() if isinstance(found, str) else [found],
+                    expected.splitlines() if isinstance(expected, str) else [expected],
+                )
         self.assertNotEqual(parcels.Route(1, "", (), {}).boundary, route.boundary)
