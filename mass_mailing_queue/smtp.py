@@ -158,7 +158,8 @@ def broken_headers(message):
     return [
         name
         for part in message.walk()
-        for name, value in part.items()
+        # In an attached message they need not be texts.
+        for name, value in zip(part.keys(), map(str, part.values()), strict=True)
         if _BREAK.search(value) and _BREAK.search(_FOLD.sub("", value))
     ]
 
@@ -173,7 +174,10 @@ def set_boundaries(message, token):
     :param str token: 128 bits that nobody could know who wrote any part of it
     """
     multiparts = (
-        part for part in message.walk() if part.get_content_maintype() == "multipart"
+        part
+        for part in message.walk()
+        # An attached message that says so need not have parts.
+        if part.get_content_maintype() == "multipart" and part.is_multipart()
     )
     for number, part in enumerate(multiparts):
         if part.get_boundary() is None:

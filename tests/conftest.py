@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from .support import parallel
+from .support.browser import Browser
 from .support.turns import Turns
 from .support.workspace import Workspace
 
@@ -97,6 +98,15 @@ def module_scope(workspace):
     """Makes databases, servers and sinks that the tests of a module share."""
     with workspace.scope() as scope:
         yield scope
+
+
+@pytest.fixture(scope="module")
+def browser(environment):
+    """A real browser."""
+    if not environment.chromium:
+        pytest.skip("Chromium is missing: python3 setup/environment browser")
+    with Browser(environment) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ Pictures of it are kept in `build/screens`.
 import pytest
 
 from . import campaigns, throttling
-from .support.browser import DEVICES, PATIENCE, Browser
+from .support.browser import DEVICES, PATIENCE
 from .support.ledger import compare
 from .support.process import wait_until
 from .support.sink_rules import Rule
@@ -67,11 +67,8 @@ class Office(throttling.Bench):
 
 
 @pytest.fixture(scope="module")
-def office(module_scope, environment):
-    if not environment.chromium:
-        pytest.skip("Chromium is missing: python3 setup/environment browser")
-    with Browser(environment) as browser:
-        yield Office(module_scope, browser)
+def office(module_scope, browser):
+    return Office(module_scope, browser)
 
 
 @pytest.fixture(autouse=True)

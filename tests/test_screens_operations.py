@@ -5,7 +5,7 @@ Pictures of it are kept in `build/screens`.
 
 import pytest
 
-from .support.browser import DEVICES, Browser
+from .support.browser import DEVICES
 from .support.process import wait_until
 from .test_screens import Office
 
@@ -15,11 +15,8 @@ FIRST = "div[name=report] .alert >> nth=0"
 
 
 @pytest.fixture(scope="module")
-def office(module_scope, environment):
-    if not environment.chromium:
-        pytest.skip("Chromium is missing: python3 setup/environment browser")
-    with Browser(environment) as browser:
-        yield Office(module_scope, browser)
+def office(module_scope, browser):
+    return Office(module_scope, browser)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ Pictures of it are kept in `build/screens`.
 
 import pytest
 
-from .support.browser import DEVICES, Browser
+from .support.browser import DEVICES
 from .support.process import wait_until
 from .test_screens import RECIPIENTS, Office
 
@@ -13,13 +13,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def office(module_scope, environment):
-    if not environment.chromium:
-        pytest.skip("Chromium is missing: python3 setup/environment browser")
-    with Browser(environment) as browser:
-        office = Office(module_scope, browser)
-        office.stand_in = module_scope.sink().start()
-        yield office
+def office(module_scope, browser):
+    office = Office(module_scope, browser)
+    office.stand_in = module_scope.sink().start()
+    return office
 
 
 def value(office, mailing, column):

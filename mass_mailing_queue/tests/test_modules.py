@@ -55,6 +55,17 @@ class TestModules(BaseCase):
         session.connection.getreply()
         self.assertFalse(session.awaiting_reply)
 
+    def test_attached_messages_stay_as_they_are(self):
+        """However broken: eight-bit headers, several parts without an end."""
+        attached = b"Subject: Zo\xeb\r\nContent-Type: multipart/mixed\r\n\r\nwords\r\n"
+        message = EmailMessage(policy=policy.SMTP)
+        message.set_content("words")
+        message.add_attachment(message_from_bytes(attached))
+        self.assertFalse(smtp.broken_headers(message))
+        smtp.set_boundaries(message, "token")
+        self.assertEqual(message.get_boundary(), "==token0=")
+        self.assertIn(b"Content-Type: multipart/mixed\r\n\r\nwords", bytes(message))
+
     def test_parts_end_where_they_are_said_to(self):
         """What is read is what was built; nested parts end with texts of their own."""
         inner = EmailMessage(policy=policy.SMTP)
