@@ -61,7 +61,8 @@ class Stencil:
         # A result with places in it: [text, place, text, …].
         self._places, self._pattern = set(), []
         self._refused = set()
-        self._mark = secrets.token_hex(8)
+        # A word that may begin anything, as those it stands for may.
+        self._mark = f"m{secrets.token_hex(8)}"
 
     def __call__(self, text):
         tokens = _TAG.split(str(text))

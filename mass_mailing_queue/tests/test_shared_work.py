@@ -82,9 +82,11 @@ TARGETS = (
     '<td>\n   %s\n  </td><a href="/x/%s-1">a</a><br>%s<br/>',
     "<h1>%s</h1><tr><td>%s</td></tr>",
     '<body><p href="/z/%s">%s</p></body>',
+    "<p>a <%s>b</%s> c</p>",
 )
 
-CODES = ("abc", "ABC-1_2", "12", "gif", " a", "a ", "[1]", "https", "x/y", "a.png")
+CODES = ("abc", "ABC-1_2", "12", "i", "b", "gif", " a", "a ", "a \n b", "[1]")
+CODES += ("strong", "https", "x/y", "a.png")
 
 
 def fill(place, *words):
