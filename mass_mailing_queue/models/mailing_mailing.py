@@ -318,6 +318,7 @@ class MailingMailing(models.Model):
                 "queue_cancelled": False,
                 # As claims are dated: by the database, in whole seconds.
                 "queue_resumed_at": self.env.cr.now().replace(microsecond=0),
+                "queue_resumes": self.queue_resumes + 1,
             }
         )
         self.env["mailing.queue.guard"].sudo()._accept()

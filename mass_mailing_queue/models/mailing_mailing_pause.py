@@ -38,6 +38,12 @@ class MailingMailing(models.Model):
         help="When somebody started or resumed it: what failed before does not pause "
         "it again.",
     )
+    queue_resumes = fields.Integer(
+        readonly=True,
+        copy=False,
+        help="How often somebody started or resumed it: what was asked for before does "
+        "not pause it again.",
+    )
 
     # Few of many: what is looked at every minute.
     _queue_under_way_idx = models.Index(
@@ -135,14 +141,21 @@ class MailingMailing(models.Model):
         self._queue_delayable(
             self.env._("Pause %s", self.subject),
             priority=1,
-            identity_key=f"mass_mailing_queue.pause.{self.id}",
-        )._job_pause(kind, detail).delay()
+            identity_key=f"mass_mailing_queue.pause.{self.id}.{self.queue_resumes}",
+        )._job_pause(kind, detail, self.queue_resumes).delay()
 
     @discreet()
-    def _job_pause(self, kind, detail=""):
-        """Pause the mailing and tell its responsible why, once (job body)."""
+    def _job_pause(self, kind, detail="", resumes=None):
+        """Pause the mailing and tell its responsible why, once (job body).
+
+        :param int resumes: how often it had been resumed when this was asked for; if
+            it has been again since, somebody has decided meanwhile. None: never mind
+        :return: the reason, or None if it goes on or is paused already
+        """
         mailing = self.exists()
         if not mailing or mailing.queue_paused or not mailing._queue_under_way():
+            return None
+        if resumes not in (None, mailing.queue_resumes):
             return None
         reason = mailing._queue_describe_pause(kind, detail)
         mailing.write({"queue_paused": True, "queue_pause_reason": reason})

@@ -214,11 +214,11 @@ class MailingMailing(models.Model):
         """Alarm nobody for a rehearsal."""
         return super()._queue_may_stall().filtered(lambda one: not one.queue_rehearsal)
 
-    def _job_pause(self, kind, detail=""):
+    def _job_pause(self, kind, detail="", resumes=None):
         """End a rehearsal instead of pausing it, and note why."""
         mailing = self.exists()
         if not mailing.queue_rehearsal:
-            return super()._job_pause(kind, detail=detail)
+            return super()._job_pause(kind, detail=detail, resumes=resumes)
         reason = mailing._queue_describe_pause(kind, detail)
         mailing._queue_find_rehearsal().reason = reason
         mailing.action_queue_cancel()

@@ -294,6 +294,18 @@ class TestControl(QueueCase):
         self.mailing._job_finish()
         self.assertEqual(self.mailing.state, "done")
 
+    def test_what_was_asked_for_before_a_resume_does_not_pause(self):
+        """Somebody has decided meanwhile; what is asked for later does pause it."""
+        self.mailing._queue_request_pause("account", "535 before")
+        self.mailing.action_queue_pause()
+        self.mailing.action_queue_resume()
+        self.mailing._queue_request_pause("account", "535 after")
+        before, after = self._jobs("_job_pause")
+        self._perform(before)
+        self.assertFalse(self.mailing.queue_paused)
+        self._perform(after)
+        self.assertIn("535 after", self.mailing.queue_pause_reason)
+
     def test_failed_job_pauses_the_mailing(self):
         self.mailing._job_on_fail(exc_name="builtins.KeyError")
         self._perform(self._jobs("_job_pause"))

@@ -201,9 +201,9 @@ class MailingMailing(models.Model):
             mailing._queue_find_provider()._queue_try_again()
         return result
 
-    def _job_pause(self, kind, detail=""):
+    def _job_pause(self, kind, detail="", resumes=None):
         """Tell the account's responsible too, once a stop."""
-        result = super()._job_pause(kind, detail=detail)
+        result = super()._job_pause(kind, detail=detail, resumes=resumes)
         mailing = self.exists()
         if result and kind == "account" and mailing:
             mailing._queue_find_provider()._tell_stopped()
