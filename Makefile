@@ -12,6 +12,9 @@ CHAOS_RECIPIENTS ?= 2000
 UNDURABLE ?=
 SUITES ?=
 
+# The suites start Odoo a hundred times: it is not to be compiled as often.
+unexport PYTHONDONTWRITEBYTECODE
+
 BUILDER := $(PYTHON) setup/environment
 VENV := build/environment/venv/bin
 DEMO := $(VENV)/python -m tests.demo --recipients $(RECIPIENTS) --workers $(WORKERS) \
