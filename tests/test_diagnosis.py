@@ -1,5 +1,7 @@
 """Faults that somebody made, and what Diagnose names first."""
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from . import campaigns, sending, throttling
@@ -196,10 +198,29 @@ def test_delivery_is_measured_to_an_address_that_somebody_enters(clinic):
 
 def test_paused_provider(clinic):
     clinic.account("action_pause")
-    title, advice = clinic.first(clinic.new())
+    mailing = clinic.new()
+    title, advice = clinic.first(mailing)
+    found = clinic.diagnose(mailing, clinic.server.rpc("marketer", "marketer"))
     clinic.account("action_resume")
-    assert "Paused" in title and "Sink" in title
-    assert "resume the account" in advice
+    assert "Sink: Paused by" in title
+    assert advice.strip() == "Resume the account."
+    assert found[0]["advice"] == "For the administrator: Resume the account."
+    assert "Sink" not in str(found[1:]), "said once"
+
+
+def test_outside_of_the_sending_hours(clinic):
+    """It waits as somebody wished, and it says for what."""
+    tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
+    values = {"name": "Tomorrow", "tz": "UTC", "hour_from": 9, "hour_to": 17}
+    days = {f"{tomorrow + timedelta(days=n):%a}".lower(): n == 0 for n in range(7)}
+    hours = clinic.rpc.save("mailing.queue.hours", {**values, **days})
+    mailing = clinic.new()
+    clinic.rpc.write("mailing.mailing", [mailing], {"queue_hours_id": hours})
+    clinic.rpc.press("mailing.mailing", "action_launch", [mailing])
+    title, advice = clinic.first(mailing)
+    clinic.cancel(mailing)
+    assert title == f"Sending hours: goes on {tomorrow:%A} 09:00."
+    assert "remove the sending hours" in advice
 
 
 def test_quota_spent(clinic):
@@ -302,7 +323,7 @@ def test_inactive_cron(clinic):
     title, advice = clinic.first()
     clinic.rpc.write("ir.cron", [cron], {"active": True})
     assert "repair the job queue is inactive" in title
-    assert "activate" in advice
+    assert "Activate" in advice
 
 
 def test_everyone_blacklisted(clinic):

@@ -65,10 +65,19 @@ class MailingQueueDiagnosis(models.TransientModel):
     @api.model
     def _open(self, mailing):
         self.check_access("create")
-        return self.create({"mailing_id": mailing.id}).action_diagnose()
+        diagnosis = self.create({"mailing_id": mailing.id})
+        diagnosis.action_diagnose()
+        return {
+            "type": "ir.actions.act_window",
+            "name": diagnosis.display_name,
+            "res_model": self._name,
+            "res_id": diagnosis.id,
+            "views": [(False, "form")],
+            "target": "current",
+        }
 
     def action_diagnose(self):
-        """Look again.
+        """Look, or look again: the screen that is open shows what is found.
 
         :raises UserError: if the address to deliver to is none
         """
@@ -79,14 +88,7 @@ class MailingQueueDiagnosis(models.TransientModel):
         if self.test_email and not email_normalize(self.test_email):
             raise UserError(self.env._("%s is not an email address.", self.test_email))
         self.findings = self._find()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.display_name,
-            "res_model": self._name,
-            "res_id": self.id,
-            "views": [(False, "form")],
-            "target": "current",
-        }
+        return True
 
     # ------------------------------------------------------------------
     # Checks
@@ -151,6 +153,13 @@ class MailingQueueDiagnosis(models.TransientModel):
             "advice": advice,
             "details": list(details),
         }
+
+    @api.model
+    def _for_administrator(self, advice):
+        """Return advice that only an administrator can follow, told to whoever asks."""
+        if self.env.user.has_group("base.group_system"):
+            return advice
+        return self.env._("For the administrator: %s", advice)
 
 
 class MailingMailing(models.Model):

@@ -24,6 +24,7 @@ class MailingQueueDiagnosis(models.TransientModel):
         return [
             "_check_status",
             "_check_paused",
+            "_check_hours",
             "_check_server",
             "_check_nobody",
             "_check_claims",
@@ -71,6 +72,21 @@ class MailingQueueDiagnosis(models.TransientModel):
             )
         return findings
 
+    def _check_hours(self, mailings):
+        return [
+            self._finding(
+                50,
+                mailing._queue_describe_opening(seconds),
+                self.env._(
+                    "To send it now, remove the sending hours from the mailing, or "
+                    "choose others."
+                ),
+                mailing=mailing,
+            )
+            for mailing in mailings
+            if mailing._queue_may_plan() and (seconds := mailing._queue_opens_in())
+        ]
+
     def _check_server(self, mailings):
         findings = []
         for mailing in mailings.filtered(lambda mailing: mailing.state != "done"):
@@ -81,8 +97,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                         95,
                         self.env._("The mail server %s is archived.", server.name),
                         self.env._(
-                            "Choose another one on the mailing, or have the "
-                            "administrator restore it. Then press Resume."
+                            "Choose another one on the mailing, or ask whoever has "
+                            "archived it. Then press Resume."
                         ),
                         mailing=mailing,
                     )
@@ -170,12 +186,14 @@ class MailingQueueDiagnosis(models.TransientModel):
         limit = config["limit_time_real"]
         if not 0 < limit < USUAL_LIMIT:
             return ""
-        return self.env._(
-            "This server kills a worker whose job takes %(limit)s seconds "
-            "(limit_time_real): less than a slow mail server may take to answer. Have "
-            "the administrator set limit_time_real = %(usual)s or more.",
-            limit=limit,
-            usual=USUAL_LIMIT,
+        return self._for_administrator(
+            self.env._(
+                "This server kills a worker whose job takes %(limit)s seconds "
+                "(limit_time_real): less than a slow mail server may take to answer. "
+                "Set limit_time_real = %(usual)s or more.",
+                limit=limit,
+                usual=USUAL_LIMIT,
+            )
         )
 
     def _check_doubts(self, mailings):
@@ -272,9 +290,11 @@ class MailingQueueDiagnosis(models.TransientModel):
             self._finding(
                 72,
                 self.env._("%s jobs failed.", sum(count for _name, count in rows)),
-                self.env._(
-                    "That is an error in Odoo or in an addon: the administrator reads "
-                    "it on the job, and requeues it when it is mended."
+                self._for_administrator(
+                    self.env._(
+                        "That is an error in Odoo or in an addon: read it on the job, "
+                        "and requeue the job when it is mended."
+                    )
                 ),
                 [f"{count} × {name}" for name, count in rows],
             )

@@ -52,9 +52,11 @@ class MailingQueueDiagnosis(models.TransientModel):
                         "The scheduled action %s is inactive.",
                         cron and cron.name or xmlid,
                     ),
-                    self.env._(
-                        "Have the administrator activate it, under Settings / "
-                        "Technical / Scheduled Actions."
+                    self._for_administrator(
+                        self.env._(
+                            "Activate it, under Settings / Technical / Scheduled "
+                            "Actions."
+                        )
                     ),
                 )
             )
@@ -68,9 +70,11 @@ class MailingQueueDiagnosis(models.TransientModel):
                         "Scheduled actions have not run for %s minutes.",
                         round(late / 60),
                     ),
-                    self.env._(
-                        "Is Odoo started with max_cron_threads = 1 or more, and is "
-                        "none of them stuck? See the server's log."
+                    self._for_administrator(
+                        self.env._(
+                            "Is Odoo started with max_cron_threads = 1 or more, and is "
+                            "none of them stuck? See the server's log."
+                        )
                     ),
                 )
             )
@@ -89,9 +93,11 @@ class MailingQueueDiagnosis(models.TransientModel):
                         "No job runner is active: mailings are sent slowly, by the "
                         "scheduled action."
                     ),
-                    self.env._(
-                        "Have the administrator add these lines to the server's "
-                        "configuration and restart it."
+                    self._for_administrator(
+                        self.env._(
+                            "Add these lines to the server's configuration and restart "
+                            "it."
+                        )
                     ),
                     [
                         "[options]",
@@ -112,9 +118,11 @@ class MailingQueueDiagnosis(models.TransientModel):
                         address=address,
                         error=error,
                     ),
-                    self.env._(
-                        "Have the administrator set host and port below [queue_job] in "
-                        "the server's configuration to where Odoo listens."
+                    self._for_administrator(
+                        self.env._(
+                            "Set host and port below [queue_job] in the server's "
+                            "configuration to where Odoo listens."
+                        )
                     ),
                 )
             ]
@@ -123,10 +131,12 @@ class MailingQueueDiagnosis(models.TransientModel):
                 self._finding(
                     84,
                     self.env._("A job runner is active, and starts no jobs."),
-                    self.env._(
-                        "Does it reach Odoo at %s, and is the channel of the jobs "
-                        "configured? See the server's log.",
-                        address,
+                    self._for_administrator(
+                        self.env._(
+                            "Does it reach Odoo at %s, and is the channel of the jobs "
+                            "configured? See the server's log.",
+                            address,
+                        )
                     ),
                 )
             ]
@@ -167,9 +177,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                         ),
                         workers=workers,
                     ),
-                    self.env._(
-                        "Have the administrator put this into the server's "
-                        "configuration."
+                    self._for_administrator(
+                        self.env._("Put this into the server's configuration.")
                     ),
                     self._channel_lines(),
                 )
@@ -184,9 +193,11 @@ class MailingQueueDiagnosis(models.TransientModel):
                         slots=slots,
                         workers=workers,
                     ),
-                    self.env._(
-                        "Unless other servers share the jobs, have the administrator "
-                        "put this into the server's configuration."
+                    self._for_administrator(
+                        self.env._(
+                            "Unless other servers share the jobs, put this into the "
+                            "server's configuration."
+                        )
                     ),
                     self._channel_lines(),
                 )

@@ -33,9 +33,10 @@ class MailingQueueDiagnosis(models.TransientModel):
                     server=name,
                     reply=text,
                 ),
-                self.env._(
-                    "Have the administrator check user name, password and sender of "
-                    "the mail server."
+                self._for_administrator(
+                    self.env._(
+                        "Check user name, password and sender of the mail server."
+                    )
                 ),
                 mailing=mailing,
             )
@@ -46,7 +47,9 @@ class MailingQueueDiagnosis(models.TransientModel):
                 server=name,
                 reply=text or self.env._("it does not answer."),
             ),
-            self.env._("Ask its provider, or the administrator for its address."),
+            self._for_administrator(
+                self.env._("Check its address and port, or ask its provider.")
+            ),
             mailing=mailing,
         )
 
@@ -155,7 +158,7 @@ class MailingQueueDiagnosis(models.TransientModel):
                 ),
                 self.env._(
                     "Link to attachments and images instead of sending them, or have "
-                    "the administrator raise limit_memory_soft."
+                    "limit_memory_soft raised."
                 ),
                 mailing=mailing,
             )

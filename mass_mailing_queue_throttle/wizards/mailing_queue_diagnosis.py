@@ -30,9 +30,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                     self._finding(
                         30,
                         f"{provider.name}: {provider.channel_hint}",
-                        self.env._(
-                            "Have the administrator put this into the server's "
-                            "configuration."
+                        self._for_administrator(
+                            self.env._("Put this into the server's configuration.")
                         ),
                         provider.channel_lines.split("\n"),
                     )
@@ -40,11 +39,10 @@ class MailingQueueDiagnosis(models.TransientModel):
         return findings
 
     def _describe_account(self, provider):
-        states = dict(provider._fields["state"]._description_selection(self.env))
         advice = {
-            "paused": self.env._("Have the administrator resume the account."),
-            "stopped": self.env._(
-                "Have the administrator repair the account and resume it."
+            "paused": self._for_administrator(self.env._("Resume the account.")),
+            "stopped": self._for_administrator(
+                self.env._("Repair the account and resume it.")
             ),
             "resting": self.env._("It goes on by itself, and nobody is lost."),
             "reduced": self.env._(
@@ -57,17 +55,19 @@ class MailingQueueDiagnosis(models.TransientModel):
         return self._finding(
             GRAVITY[provider.state],
             self.env._(
-                "Sending account %(account)s: %(state)s. %(reason)s",
+                "Sending account %(account)s: %(state)s.",
                 account=provider.name,
-                state=states[provider.state],
-                reason=provider.state_reason or "",
+                state=provider._describe_wait().rstrip("."),
             ),
             advice[provider.state],
             details,
         )
 
     def _describe_limits(self, provider):
-        """Return what the account's limits are, and how far they are used."""
+        """Return what the account's limits are, and how far they are used.
+
+        Of one that waits for a person, nothing: its limits are not what holds it back.
+        """
         used = dict(provider._usage())
         details = [
             f"{limit.display_name}: {used[limit]}"
@@ -75,7 +75,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             else limit.display_name
             for limit in provider.limit_ids
         ]
-        if not details:
+        if not details or provider.state in ("paused", "stopped"):
             return []
         return [
             self._finding(
