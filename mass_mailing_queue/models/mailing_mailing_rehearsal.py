@@ -124,7 +124,10 @@ class MailingMailing(models.Model):
         )
 
     def _queue_prepare_rehearsal(self):
-        """Return the values in which the copy that is rehearsed differs."""
+        """Return the values in which the copy that is rehearsed differs.
+
+        Extension point: add to the dict.
+        """
         return {
             "queue_rehearsal": True,
             "queue_managed": True,

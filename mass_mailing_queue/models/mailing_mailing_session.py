@@ -48,6 +48,8 @@ class MailingMailing(models.Model):
     def _queue_open_session(self, ledger, route):
         """Return a live session for the route: kept from before, or new.
 
+        Extension point: bound what it is used for.
+
         :raises DeliveryPostponed: if the server cannot be reached now
         :raises AccountBroken: if it refuses us
         """

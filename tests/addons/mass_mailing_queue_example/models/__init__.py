@@ -1,0 +1,5 @@
+from . import mailing_mailing
+from . import mailing_queue_alert
+from . import mailing_queue_diagnosis
+from . import mailing_queue_metrics
+from . import mailing_queue_rehearsal
