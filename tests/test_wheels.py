@@ -1,0 +1,200 @@
+"""The packages, installed as the documentation says into an Odoo that has none of us.
+
+The commands and the configuration are the documentation's own blocks. What only this
+machine knows (ports, where PostgreSQL is) is added.
+"""
+
+import base64
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import re
+import shlex
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+import requests
+
+from . import campaigns
+from .demo.campaign import Campaign
+from .support.config import HOST, Config
+from .support.environment import ROOT
+from .support.ledger import compare
+from .support.postgres import run_name
+from .support.process import Process, free_port
+from .support.rpc import Rpc
+
+ADDONS = ("mass_mailing_queue", "mass_mailing_queue_throttle")
+QUEUE_JOB = "odoo-addon-queue-job"
+README = ROOT / "mass_mailing_queue" / "readme"
+RECIPIENTS = 60
+#: Of the environment's packages, those that Odoo itself does not need.
+ADDED = re.compile(r"odoo($|_addon_|\.pth$)")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, kind):
+    """The code blocks of a kind in a page of the documentation."""
+    text = (README / page).read_text()
+    return [content for found, content in BLOCK.findall(text) if found == kind]
+
+
+def repack(name, folder):
+    """Make the wheel again that an installed distribution came from."""
+    found = importlib.metadata.distribution(name)
+    (record,) = [file for file in found.files if file.name == "RECORD"]
+    stem = record.parent.name.removesuffix(".dist-info")
+    left_out = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+    lines = []
+    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:
+        for file in found.files:
+            if file.name in left_out or file.suffix == ".pyc":
+                continue
+            content = file.locate().read_bytes()
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest())
+            lines.append(f"{file},sha256={digest.decode().rstrip('=')},{len(content)}")
+            wheel.writestr(str(file), content)
+        wheel.writestr(str(record), "\n".join([*lines, f"{record},,", ""]))
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory, environment):
+    """A folder with our wheels, built here, and with queue_job's."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for addon in ADDONS:
+        pip(environment.python, "wheel", "--no-deps", "-w", folder, ROOT / addon)
+    repack(QUEUE_JOB, folder)
+    return folder
+
+
+def pip(python, command, *arguments):
+    """Run pip without looking for anything elsewhere."""
+    subprocess.run(
+        [python, "-m", "pip", command, "--no-index", "--no-build-isolation"]
+        + [str(one) for one in arguments],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory, environment):
+    """The programs of an Odoo 19 that has no addons but its own."""
+    folder = tmp_path_factory.mktemp("plain")
+    given = Path(environment.python).parents[1]
+    (packages,) = given.glob("lib/python3*/site-packages")
+    shared = folder / "shared"
+    shared.mkdir()
+    for path in packages.iterdir():
+        if not ADDED.match(path.name):
+            (shared / path.name).symlink_to(path)
+    venv = folder / "venv"
+    subprocess.run(
+        [environment.python, "-m", "venv", venv], check=True, capture_output=True
+    )
+    (own,) = venv.glob("lib/python3*/site-packages")
+    odoo = Path(environment.addons_path[0])
+    odoo = next(path for path in odoo.parents if (path / "odoo" / "release.py").exists())
+    (own / "plain.pth").write_text(f"{shared}\n{odoo}\n")
+    script = venv / "bin" / "odoo"
+    text = Path(environment.odoo).read_text().replace(str(given), str(venv))
+    script.write_text(text)
+    script.chmod(0o755)
+    return venv / "bin"
+
+
+@pytest.mark.parametrize("addon", ADDONS)
+def test_a_wheel_has_what_the_addon_needs(wheels, addon):
+    """Data, translations, pictures; and nothing of the machine that built it."""
+    (path,) = wheels.glob(f"odoo_addon_{addon}-*.whl")
+    with zipfile.ZipFile(path) as wheel:
+        names = set(wheel.namelist())
+        (metadata,) = [name for name in names if name.endswith("/METADATA")]
+        text = wheel.read(metadata).decode()
+    inside = {
+        name.removeprefix(f"odoo/addons/{addon}/")
+        for name in names
+        if name.startswith(f"odoo/addons/{addon}/")
+    }
+    assert {
+        "__manifest__.py",
+        f"i18n/{addon}.pot",
+        "security/ir.model.access.csv",
+        "static/description/icon.png",
+        "static/description/index.html",
+    } <= inside
+    assert not [name for name in names if name.endswith((".pyc", ".orig", "~"))]
+    needed = QUEUE_JOB if addon == ADDONS[0] else f"odoo-addon-{ADDONS[0]}"
+    assert re.search(
+        rf"^Requires-Dist: {needed}==19\.0\.\*$".replace("-", "[-_]").replace("_", "[-_]"),
+        text,
+        re.MULTILINE,
+    ), text
+
+
+def test_a_campaign_runs_as_the_documentation_says(wheels, plain, scope, postgres):
+    """pip, odoo.conf, the installation, the server, a list, Send."""
+    place = scope.place("plain")
+    environ = {
+        **os.environ,
+        "PATH": f"{plain}{os.pathsep}{os.environ['PATH']}",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheels),
+    }
+    install, initialize, start = map(shlex.split, blocks("INSTALL.md", "console"))
+    name = run_name("plain")
+    port = free_port()
+    here = Config(
+        database=name,
+        postgres=postgres.parameters,
+        addons_path=(),
+        data_dir=place / "data",
+        log=place / "odoo.log",
+        port=port,
+        gevent_port=free_port(),
+        options={"with_demo": False},
+    ).sections()["options"]
+    documented = blocks("CONFIGURE.md", "ini")[0]
+    (place / "odoo.conf").write_text(adapt(documented, here, port))
+    log = place / "commands.log"
+    with contextlib.ExitStack() as exits:
+        exits.callback(postgres.drop, name)
+        for command in (install, initialize):
+            process = Process(command[0], command, log, environ, cwd=place)
+            exits.callback(process.stop)
+            assert process.join(300) == 0, process.failure("failed")
+        server = Process("Odoo", start, log, environ, cwd=place)
+        exits.callback(server.kill)
+        url = f"http://{HOST}:{port}"
+        server.wait_for(lambda: healthy(url), 120)
+        rpc = Rpc(url, name)
+        campaign = Campaign(rpc)
+        sink = scope.sink().start()
+        campaign.set_mail_server(sink.host, sink.port)
+        campaign.import_contacts(place / "contacts", RECIPIENTS)
+        campaign.design()
+        with contextlib.closing(postgres.database(name)) as database:
+            rpc.press("mailing.mailing", "action_launch", [campaign.mailing_id])
+            campaigns.wait_until_done(database, campaign.mailing_id)
+            verdict = compare(sink, database, campaign.mailing_id, RECIPIENTS)
+        assert verdict.flawless, str(verdict)
+
+
+def healthy(url):
+    """Whether Odoo answers."""
+    with contextlib.suppress(requests.ConnectionError):
+        return requests.get(f"{url}/web/health", timeout=10).ok
+    return False
+
+
+def adapt(documented, here, port):
+    """The configuration of the documentation, with what only this machine knows."""
+    given = set(re.findall(r"^(\w+) *=", documented, re.MULTILINE))
+    own = [f"{key} = {value}" for key, value in here.items() if key not in given]
+    own = [line for line in own if not line.startswith("addons_path")]
+    text = documented.replace("[options]\n", "\n".join(["[options]", *own, ""]), 1)
+    return f"{text}\nport = {port}\nhost = {HOST}\n"
