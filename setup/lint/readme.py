@@ -75,7 +75,9 @@ def fragment(addon, name, level=2):
     text = pypandoc.convert_file(path, "rst", MARKDOWN, extra_args=shift, sandbox=True)
     if level == 2 and re.search(r"^=+$", text, re.MULTILINE):
         sys.exit(f"{path}: headings start at the second level (##).")
-    return re.sub(r"((?:image|figure):: )(?:\.\./)+", r"\1", text).strip()
+    text = re.sub(r"((?:image|figure):: )(?:\.\./)+", r"\1", text)
+    # Pages that are no fragments lie beside them.
+    return re.sub(r"<(\w+\.md(?:#[\w-]+)?)>", r"<readme/\1>", text).strip()
 
 
 def sections(addon, titles, underline, level):
@@ -125,8 +127,9 @@ def render_rst(addon):
 def render_html(rst):
     html = publish_string(rst, writer="html4css1", settings_overrides=HTML_SETTINGS)
     html = re.sub(r'(<meta name="generator" content="Docutils)[^"]*', r"\1", html)
-    # Pictures lie in the page's own folder, static/description.
-    return html.replace('src="static/description/', 'src="')
+    # Pictures lie in the page's own folder, static/description, other pages do not.
+    html = html.replace('src="static/description/', 'src="')
+    return html.replace('href="readme/', 'href="../../readme/')
 
 
 def main(arguments):
