@@ -8,6 +8,33 @@ from . import campaigns, sending
 ADDONS = Path(__file__).parent / "addons"
 
 
+def make_jobs(env, step, mailing_id):
+    """Make a job for each recipient, as code that is found on the web does."""
+    mailing = env["mailing.mailing"].browse(mailing_id)
+    for trace in mailing.mailing_trace_ids[:2]:
+        mailing.with_delay()._send_one(trace.id)
+    mailing.mailing_trace_ids[2].with_delay()._send()
+    mailing.with_delay()._send(mailing.mailing_trace_ids[3:].mapped("res_id"))
+
+
+def send_in_a_job(env, step, mailing_id):
+    """Send where no commit is allowed, as in a job of another addon's method."""
+    traces = env["mailing.mailing"].browse(mailing_id).mailing_trace_ids
+
+    def forbidden():
+        raise RuntimeError("Commit is forbidden")
+
+    env.cr.commit = forbidden
+    try:
+        traces._send()
+    except RuntimeError as error:
+        return str(error)
+    finally:
+        del env.cr.commit
+
+
+
+
 def test_another_addons_overrides_take_effect(scope):
     """Recipients, composer, outgoing list, building, sending and settling."""
     database, sink, shell, mailing_id = sending.prepare(
@@ -31,3 +58,29 @@ def test_another_addons_overrides_take_effect(scope):
         assert int(message["X-Probe-List"])
     query = "SELECT value FROM ir_config_parameter WHERE key = 'probe.postprocessed'"
     assert database.query(query) == [("5",)]
+
+
+def test_jobs_of_ones_own_send(scope):
+    """On the channel of mailings, each recipient once."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 5)
+    # Nobody else's.
+    database.execute("DELETE FROM queue_job")
+    shell.run(make_jobs, mailing_id=mailing_id)
+    channels = database.column("SELECT DISTINCT channel FROM queue_job")
+    assert channels == ["root.mail"]
+    scope.server(database, workers=2, channels="root:2,root.mail:2").start()
+    campaigns.wait_until_done(database, mailing_id)
+    assert campaigns.count(database, mailing_id, "sent") == 5
+    assert len({message.recipients[0] for message in sink.messages()}) == 5
+    assert sink.count() == 5
+    own = "SELECT DISTINCT state FROM queue_job WHERE method_name IN ('_send', '_send_one')"
+    database.wait_for(f"SELECT ARRAY({own}) = ARRAY['done']::varchar[]")
+
+
+def test_where_committing_is_forbidden_nobody_fails_for_it(scope):
+    """The caller is told; the recipients wait for who may."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 2)
+    told = shell.run(send_in_a_job, mailing_id=mailing_id)
+    assert told == "Commit is forbidden"
+    assert campaigns.count(database, mailing_id, "outgoing") == 2
+    assert not sink.messages()

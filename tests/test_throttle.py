@@ -55,9 +55,9 @@ def measure(bench, limit, count):
 def test_never_faster_and_hardly_slower(bench, senders):
     """At most the limit and a second's burst in any window, at least 95 % of it.
 
-    Where the machine is slower than the limit, its own rate is the measure. As
-    something may disturb it just then, a limit that seems to be missed is measured
-    again, twice at most.
+    Where the machine is slower than the limit, what it does without one is the measure:
+    four fifths of that, as it does not do the same twice. A limit that seems to be
+    missed is measured again, twice at most.
     """
     bench.set(capacity=senders)
     own = UNLIMITED
@@ -69,7 +69,7 @@ def test_never_faster_and_hardly_slower(bench, senders):
             if reached < 0.95 * limit:
                 own = measure(bench, UNLIMITED, count)
             seen.append(tuple(round(rate, 1) for rate in (before, reached, own)))
-            if reached >= 0.95 * min(limit, before, own):
+            if reached >= min(0.95 * limit, 0.8 * before, 0.8 * own):
                 break
         else:
             raise AssertionError(f"{limit}/s: (before, reached, after) {seen}")

@@ -18,6 +18,7 @@ from ..discretion import discreet
 from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
 from ..ledger import (
     Ledger,
+    commit,
     retry_lost_connection,
 )
 
@@ -83,6 +84,8 @@ class MailingMailing(models.Model):
         waiting, as in a job.
         """
         self.ensure_one()
+        # Where that is forbidden, it is not to look like a recipient's failure.
+        commit(self.env)
         with Ledger(self.env) as ledger:
             try:
                 self._queue_deliver_patiently(ledger, trace_ids)
