@@ -20,8 +20,6 @@ LOCK_SAMPLE = 7_221_905
 # (queue_job/jobrunner/runner.py, PG_ADVISORY_LOCK_ID).
 RUNNER_LOCK = 2293787760715711918
 
-OPEN_STATUSES = ("outgoing", "process")
-
 
 def try_lock(cr, namespace, key):
     """Take a transaction-level advisory lock, without waiting.

@@ -1,0 +1,64 @@
+"""Pause and Cancel at full speed, by the SMTP server's own clock."""
+
+import time
+
+import pytest
+
+from . import campaigns
+from .support.ledger import compare
+from .support.process import wait_until
+from .support.sink_rules import Rule
+
+WORKERS = 4
+RECIPIENTS = 80
+#: Each worker is in the middle of a message when somebody presses (seconds).
+DELAY = 0.25
+
+
+@pytest.fixture
+def sending(scope):
+    """A campaign that four workers send, a fifth of which has arrived.
+
+    :return: database, sink, the mailing's id, a session
+    """
+    sink = scope.sink().start()
+    database = scope.database(campaigns.MODULES)
+    mailing = scope.shell(database).run(
+        campaigns.build, recipients=RECIPIENTS, port=sink.port
+    )
+    server = scope.server(
+        database,
+        workers=WORKERS + 2,
+        channels=f"root:{WORKERS},root.mail:{WORKERS}",
+    ).start()
+    rpc = server.rpc()
+    rpc.set_parameter("mass_mailing_queue.job_size", "20")
+    sink.rules(Rule("end", delay=DELAY))
+    rpc.press("mailing.mailing", "action_launch", [mailing])
+    wait_until(lambda: sink.count() >= RECIPIENTS // 5, 60, "a fifth has arrived")
+    busy = "SELECT count(DISTINCT queue_claimed_by) FROM mailing_trace"
+    assert database.value(busy) == WORKERS, "all of them send"
+    return database, sink, mailing, rpc
+
+
+@pytest.mark.parametrize("button", ["action_queue_pause", "action_queue_cancel"])
+def test_it_stops_within_one_message_of_each_worker(sending, button):
+    """What is under way arrives, and nothing else; Resume sends the rest, once."""
+    database, sink, mailing, rpc = sending
+    rpc.press("mailing.mailing", button, [mailing])
+    pressed = time.time()
+    # Time for four more of each worker.
+    time.sleep(5 * DELAY)
+    late = [message for message in sink.messages() if message.at > pressed]
+    assert len(late) <= WORKERS
+    assert sink.count() < RECIPIENTS
+    if button == "action_queue_pause":
+        sink.rules()
+        rpc.press("mailing.mailing", "action_queue_resume", [mailing])
+    campaigns.wait_until_done(database, mailing)
+    if button == "action_queue_pause":
+        assert sink.count() == RECIPIENTS
+    else:
+        assert campaigns.count(database, mailing, "sent") == sink.count()
+    verdict = compare(sink, database, mailing, RECIPIENTS)
+    assert verdict.exactly_once, str(verdict)
