@@ -76,8 +76,9 @@ def fragment(addon, name, level=2):
     if level == 2 and re.search(r"^=+$", text, re.MULTILINE):
         sys.exit(f"{path}: headings start at the second level (##).")
     text = re.sub(r"((?:image|figure):: )(?:\.\./)+", r"\1", text)
-    # Pages that are no fragments lie beside them.
-    return re.sub(r"<(\w+\.md(?:#[\w-]+)?)>", r"<readme/\1>", text).strip()
+    # Pages that are no fragments lie beside them, the code one folder up.
+    text = re.sub(r"<(\w+\.md(?:#[\w-]+)?)>", r"<readme/\1>", text)
+    return re.sub(r"<\.\./([\w/]+\.py)>", r"<\1>", text).strip()
 
 
 def sections(addon, titles, underline, level):
@@ -129,7 +130,7 @@ def render_html(rst):
     html = re.sub(r'(<meta name="generator" content="Docutils)[^"]*', r"\1", html)
     # Pictures lie in the page's own folder, static/description, other pages do not.
     html = html.replace('src="static/description/', 'src="')
-    return html.replace('href="readme/', 'href="../../readme/')
+    return re.sub(r'href="(readme/|[\w/]+\.py")', r'href="../../\1', html)
 
 
 def main(arguments):

@@ -51,7 +51,7 @@ def pages():
         for addon in ADDONS
         for name in ("README.rst", "static/description/index.html")
     ]
-    return [ROOT / "README.rst", *made, *fragments()]
+    return [ROOT / "README.rst", ROOT / "CONTRIBUTING.md", *made, *fragments()]
 
 
 def blocks(language):
