@@ -222,10 +222,9 @@ mutant(
     ),
     tests=["TestQueueJob.test_cancelled_job_holds_its_recipients"],
 )
-
 mutant(
-    "a-pause-outlives-a-resume",
-    "what was asked for before somebody resumed pauses the mailing again",
+    "pause_outlives_resume",
+    "the look at whether somebody has resumed since a pause was asked for",
     (
         "models/mailing_mailing_pause.py",
         "if resumes not in (None, mailing.queue_resumes):",
@@ -233,17 +232,17 @@ mutant(
     ),
     tests=["TestControl.test_what_was_asked_for_before_a_resume_does_not_pause"],
 )
-
 mutant(
-    "a-forbidden-commit-fails-people",
-    "a caller that may not commit is noticed when the first recipient is composed",
+    "commit_not_tried",
+    "the commit that a caller may not make, before anybody could fail for it",
     (
         "models/mailing_mailing_job.py",
-        """        commit(self.env)
-        with Ledger(self.env) as ledger:
-            try:""",
-        """        with Ledger(self.env) as ledger:
-            try:""",
+        "        commit(self.env)\n        with Ledger(self.env) as ledger:\n"
+        "            try:\n",
+        "        with Ledger(self.env) as ledger:\n            try:\n",
     ),
-    tests=["tests/test_hooks.py::test_where_committing_is_forbidden_nobody_fails_for_it"],
+    tests=[
+        "tests/test_hooks.py::"
+        "test_where_committing_is_forbidden_nobody_fails_for_it",
+    ],
 )
