@@ -236,7 +236,7 @@ mutant(
     "commit_not_tried",
     "the commit that a caller may not make, before anybody could fail for it",
     (
-        "models/mailing_mailing_job.py",
+        JOB,
         "        commit(self.env)\n        with Ledger(self.env) as ledger:\n"
         "            try:\n",
         "        with Ledger(self.env) as ledger:\n            try:\n",
