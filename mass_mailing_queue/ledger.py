@@ -45,7 +45,7 @@ def is_server_trouble(error):
 
 
 class Ledger:
-    """Runs statements of ``sql.py``, each committed by itself.
+    """Runs statements of ``sql….py``, each committed by itself.
 
     Autocommit also means READ COMMITTED: of two workers that claim one recipient,
     the loser sees the winner's row and gets nothing, where Odoo's REPEATABLE READ
@@ -78,7 +78,7 @@ class Ledger:
         A statement whose connection dies is not repeated here, as only its caller
         knows whether that is safe; the next one borrows another connection.
 
-        :param statement: a function of ``sql.py``, called with a cursor
+        :param statement: a function of ``sql….py``, called with a cursor
         :raises psycopg2.errors.LockNotAvailable: after :data:`LOCK_TIMEOUT`
         """
         if module.current_test:

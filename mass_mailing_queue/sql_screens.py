@@ -7,7 +7,7 @@ They run on the ORM's cursor; callers flush.
 
 from odoo.tools import SQL
 
-from .sql import RUNNER_WORKS
+from .sql_runner import RUNNER_WORKS
 
 #: Of a recipient whom the server has accepted, whatever was heard of them since.
 SENT_STATUSES = ("sent", "open", "reply", "bounce", "pending")

@@ -20,7 +20,7 @@ from odoo.addons.mass_mailing_queue.exceptions import (
 )
 from odoo.addons.mass_mailing_queue.replies import Verdict
 
-from . import sql
+from . import sql, sql_counts, sql_jobs, sql_replies
 
 _logger = logging.getLogger(__name__)
 
@@ -212,7 +212,7 @@ class Limiter:
         """
         seconds = min(seconds, LOOK_AGAIN)
         self._ledger.run(
-            sql.postpone_jobs,
+            sql_jobs.postpone_jobs,
             provider_id,
             version,
             self._channels.get(provider_id),
@@ -249,7 +249,7 @@ class Limiter:
             self._known.add((provider_id, domain))
         # Other mail of the account is at most a step late in our books.
         if time.monotonic() - self._folded.get(provider_id, 0) > STEP:
-            if other := self._ledger.run_as_one(sql.fold, provider_id):
+            if other := self._ledger.run_as_one(sql_counts.fold, provider_id):
                 self.note(provider_id, "other", other)
             self._folded[provider_id] = time.monotonic()
 
@@ -266,18 +266,18 @@ class Limiter:
         """
         text = reply.text[:200]
         if reply.limit == "connections":
-            self._ledger.run(sql.fewer_senders, provider_id, text)
+            self._ledger.run(sql_replies.fewer_senders, provider_id, text)
             raise DeliveryPostponed(reply.text, random.uniform(5, 15))
         if reply.limit in ("hour", "day", "month") or reply.until:
             seconds = self._rest_seconds(provider_id, reply)
-            self._ledger.run(sql.rest, provider_id, seconds, text, text)
+            self._ledger.run(sql_replies.rest, provider_id, seconds, text, text)
             watched = self._ledger.run(sql.watch, provider_id)
             if watched is None:
                 # Somebody removed the account meanwhile.
                 raise DeliveryPostponed(reply.text, 60)
             self._postpone(provider_id, watched[0], seconds, reply.text)
-        refusing = self._ledger.run(sql.slow_down, provider_id, text)
-        if refusing > sql.MAX_REFUSING:
+        refusing = self._ledger.run(sql_replies.slow_down, provider_id, text)
+        if refusing > sql_replies.MAX_REFUSING:
             raise AccountBroken(reply.text)
 
     def _rest_seconds(self, provider_id, reply):
@@ -291,7 +291,9 @@ class Limiter:
             return min(max(reply.until.timestamp() - now, 60), 31 * 86_400)
         if reply.limit == "month":
             return 6 * 3_600
-        frees_in = self._ledger.run(sql.window_frees_in, provider_id, reply.limit)
+        frees_in = self._ledger.run(
+            sql_replies.window_frees_in, provider_id, reply.limit
+        )
         shortest = 600 if reply.limit == "hour" else 3_600
         return min(max(frees_in or 0, shortest), 4 * 3_600)
 
@@ -318,7 +320,7 @@ class Limiter:
     def _flush(self):
         for provider_id, counts in self._counts.items():
             try:
-                self._ledger.run(sql.count, provider_id, dict(counts))
+                self._ledger.run(sql_counts.count, provider_id, dict(counts))
             except psycopg2.Error as error:
                 # Figures for a graph are not worth a job.
                 _logger.warning("Not counted (%s)", type(error).__name__)

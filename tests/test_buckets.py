@@ -38,8 +38,16 @@ def load(name):
     return module
 
 
+THROTTLE = "odoo.addons.mass_mailing_queue_throttle"
 prepared = load("odoo.addons.mass_mailing_queue.prepared")
-sql = load("odoo.addons.mass_mailing_queue_throttle.sql")
+# Each after those that it imports.
+load(f"{THROTTLE}.sql_parts")
+sql = load(f"{THROTTLE}.sql")
+sql_screens = load(f"{THROTTLE}.sql_screens")
+sql_counts = load(f"{THROTTLE}.sql_counts")
+sql_jobs = load(f"{THROTTLE}.sql_jobs")
+sql_people = load(f"{THROTTLE}.sql_people")
+sql_replies = load(f"{THROTTLE}.sql_replies")
 
 
 class Account:
@@ -248,11 +256,14 @@ def test_what_is_tallied_is_spent(account):
         [(2, "second", "message", "account"), (50, "day", "message", "account")]
     )
     for _number in range(20):
-        sql.tally(account.cr, account.id, "shop.test", 1, 1)
-    assert sql.fold(account.cr, account.id) == 20
-    assert sql.fold(account.cr, account.id) == 0
+        sql_counts.tally(account.cr, account.id, "shop.test", 1, 1)
+    assert sql_counts.fold(account.cr, account.id) == 20
+    assert sql_counts.fold(account.cr, account.id) == 0
     assert account.ask(horizon=FAR).wait == pytest.approx(9.2, abs=1.1)
-    used = {limit: count for limit, _domain, count in sql.usage(account.cr, account.id)}
+    used = {
+        limit: count
+        for limit, _domain, count in sql_screens.usage(account.cr, account.id)
+    }
     assert used[account.limits[1]] == 21
 
 
@@ -262,7 +273,7 @@ def test_a_person_changes_the_rate_and_reserved_turns_are_given_up(account):
         account.ask()
     before = account.ask(horizon=-1)
     account.cr.execute("UPDATE mailing_provider_limit SET effective = 10")
-    sql.rewind(account.cr, [account.id])
+    sql_people.rewind(account.cr, [account.id])
     after = account.ask(horizon=-1)
     assert before.wait > 7 and after.wait <= 0.1
     assert after.version > before.version
@@ -273,47 +284,47 @@ def test_refusals_reduce_the_rate_and_time_restores_it(account):
     for _number in range(100):
         account.ask(horizon=FAR)
     for _refusal in range(50):
-        sql.slow_down(account.cr, account.id, "454 Throttling failure")
-    first = sql.live(account.cr, account.id)["rate"]
+        sql_replies.slow_down(account.cr, account.id, "454 Throttling failure")
+    first = sql_screens.live(account.cr, account.id)["rate"]
     assert first == pytest.approx(97.02), "echoes of one moment are one refusal"
     account.turn(4)
     for _number in range(10):
         account.ask(horizon=FAR)
     for _refusal in range(6):
-        sql.slow_down(account.cr, account.id, "454 Throttling failure")
+        sql_replies.slow_down(account.cr, account.id, "454 Throttling failure")
         account.turn(0.1)
-    assert sql.live(account.cr, account.id)["rate"] < first
+    assert sql_screens.live(account.cr, account.id)["rate"] < first
     account.turn(3_600)
-    assert sql.live(account.cr, account.id)["rate"] > 100
+    assert sql_screens.live(account.cr, account.id)["rate"] > 100
     assert account.ask().limit_id == 0
 
 
 def test_the_rate_has_a_floor(account):
     account.reset([(100, "second", "message", "account")])
     for _reaction in range(60):
-        sql.slow_down(account.cr, account.id, "454 Throttling failure")
+        sql_replies.slow_down(account.cr, account.id, "454 Throttling failure")
         account.turn(5)
-    assert sql.live(account.cr, account.id)["rate"] == pytest.approx(1)
-    refusing = sql.slow_down(account.cr, account.id, "454 Throttling failure")
+    assert sql_screens.live(account.cr, account.id)["rate"] == pytest.approx(1)
+    refusing = sql_replies.slow_down(account.cr, account.id, "454 Throttling failure")
     assert refusing == pytest.approx(300), "nothing was accepted since"
 
 
 def test_connections_and_rests(account):
     account.reset([(100, "second", "message", "account")])
-    sql.fewer_senders(account.cr, account.id, "421 too many connections")
-    sql.fewer_senders(account.cr, account.id, "421 too many connections")
+    sql_replies.fewer_senders(account.cr, account.id, "421 too many connections")
+    sql_replies.fewer_senders(account.cr, account.id, "421 too many connections")
     assert account.ask().capacity == 4
     account.turn(301)
     assert account.ask().capacity == 5
-    sql.rest(account.cr, account.id, 600, "daily quota", "550 quota")
+    sql_replies.rest(account.cr, account.id, 600, "daily quota", "550 quota")
     permit = account.ask(horizon=FAR)
     assert (permit.state, permit.granted) == ("rest", False)
     assert permit.wait == pytest.approx(600)
     account.turn(601)
     assert account.ask().granted
-    sql.stop(account.cr, account.id, "554 suspended")
+    sql_replies.stop(account.cr, account.id, "554 suspended")
     assert account.ask().state == "stopped"
-    sql.clear(account.cr, [account.id])
+    sql_people.clear(account.cr, [account.id])
     assert account.ask().granted
 
 
@@ -378,7 +389,7 @@ def test_other_mail_is_charged_when_it_left(account):
         "SELECT %s, '', 1, 1, %s FROM generate_series(1, 100)",
         [account.id, BEGIN.replace(tzinfo=None) - timedelta(hours=1)],
     )
-    assert sql.fold(account.cr, account.id) == 100
+    assert sql_counts.fold(account.cr, account.id) == 100
     assert account.ask(horizon=FAR).wait == 0
 
 
@@ -392,7 +403,7 @@ def test_a_new_limit_holds_for_those_who_send_already(account):
         "VALUES (%s, 1, 1, 'minute', 'message', 'account', 'user')",
         [account.id],
     )
-    sql.rewind(account.cr, [account.id])
+    sql_people.rewind(account.cr, [account.id])
     assert account.ask().granted
     assert not account.ask().granted
 
@@ -412,10 +423,10 @@ def test_a_limit_that_counts_something_else_begins_anew(account):
     for _number in range(15):
         assert account.ask().granted
     account.cr.execute("UPDATE mailing_provider_limit SET period = 'day'")
-    sql.rewind(account.cr, [account.id])
+    sql_people.rewind(account.cr, [account.id])
     assert account.ask().granted
     account.cr.execute("UPDATE mailing_provider_limit SET scope = 'domain'")
-    sql.rewind(account.cr, [account.id])
+    sql_people.rewind(account.cr, [account.id])
     sql.ensure(account.cr, account.id, ["a.test", "b.test"])
     for _number in range(15):
         assert account.ask(domain="a.test").granted
@@ -426,12 +437,14 @@ def test_an_old_refusal_is_no_evidence_of_a_broken_account(account):
     account.reset([(100, "second", "message", "account")])
     account.ask()
     for _refusal in range(2):
-        sql.slow_down(account.cr, account.id, "454 Throttling failure")
+        sql_replies.slow_down(account.cr, account.id, "454 Throttling failure")
     for _number in range(30):
         account.ask(horizon=FAR)
     account.turn(25 * 3_600)
     account.ask()
-    assert sql.slow_down(account.cr, account.id, "454 Throttling failure") < 3_600
+    assert (
+        sql_replies.slow_down(account.cr, account.id, "454 Throttling failure") < 3_600
+    )
 
 
 def test_a_clock_that_steps_back_lifts_no_limit(account):
@@ -448,13 +461,13 @@ def test_what_the_provider_counted_is_counted(account):
     account.reset([(100, "day", "recipient", "account")])
     for _number in range(10):
         account.ask()
-    sql.count_as_used(account.cr, account.id, "day", 99)
+    sql_counts.count_as_used(account.cr, account.id, "day", 99)
     assert account.ask().granted
     assert not account.ask().granted
-    sql.count_as_used(account.cr, account.id, "day", 50)
-    assert [used for _limit, _domain, used in sql.usage(account.cr, account.id)] == [
-        100
-    ]
+    sql_counts.count_as_used(account.cr, account.id, "day", 50)
+    assert [
+        used for _limit, _domain, used in sql_screens.usage(account.cr, account.id)
+    ] == [100]
 
 
 def test_jobs_are_not_postponed_for_what_a_person_has_changed(account):
@@ -464,14 +477,14 @@ def test_jobs_are_not_postponed_for_what_a_person_has_changed(account):
         "date_created) VALUES ('1', 'pending', 'root.mail.x', '_job_send', 7, now())"
     )
     permit = account.ask(horizon=-1)
-    sql.rewind(account.cr, [account.id])
+    sql_people.rewind(account.cr, [account.id])
     call = (account.cr, account.id, permit.version, "root.mail.x", 600)
-    assert sql.postpone_jobs(*call) == 0
+    assert sql_jobs.postpone_jobs(*call) == 0
     call = (account.cr, account.id, account.ask().version, "root.mail.x", 600)
-    assert sql.postpone_jobs(*call, mailing_id=8) == 0
-    assert sql.postpone_jobs(*call, mailing_id=7) == 1
-    assert sql.postpone_jobs(*call) == 0, "moved already"
-    assert sql.pull_jobs(account.cr, ["root.mail.x"]) == 1
+    assert sql_jobs.postpone_jobs(*call, mailing_id=8) == 0
+    assert sql_jobs.postpone_jobs(*call, mailing_id=7) == 1
+    assert sql_jobs.postpone_jobs(*call) == 0, "moved already"
+    assert sql_jobs.pull_jobs(account.cr, ["root.mail.x"]) == 1
 
 
 class LedgerCursor(psycopg2.extensions.cursor):

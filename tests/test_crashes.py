@@ -86,7 +86,7 @@ def test_a_worker_killed_while_it_books_other_mail(scope):
 
     def fold(env, step):
         from odoo.addons.mass_mailing_queue.ledger import Ledger
-        from odoo.addons.mass_mailing_queue_throttle import sql
+        from odoo.addons.mass_mailing_queue_throttle import sql, sql_counts
 
         ensure = sql.ensure
 
@@ -97,7 +97,7 @@ def test_a_worker_killed_while_it_books_other_mail(scope):
         sql.ensure = slow
         provider = env["mailing.provider"].search([], order="id", limit=1)
         with Ledger(env) as ledger:
-            return ledger.run_as_one(sql.fold, provider.id)
+            return ledger.run_as_one(sql_counts.fold, provider.id)
 
     with shell.start(fold) as worker:
         worker.wait_for("deleted")

@@ -45,7 +45,7 @@ def try_account(env, step):
 
     from odoo.exceptions import UserError
 
-    from odoo.addons.mass_mailing_queue_throttle import sql
+    from odoo.addons.mass_mailing_queue_throttle import sql, sql_replies
 
     provider = env["mailing.provider"].search([], limit=1)
     mailing = env["mailing.mailing"].search([], limit=1)
@@ -122,7 +122,7 @@ def try_account(env, step):
             permit = sql.permit(env.cr, provider.id, domain, 1, 1, 10)
             assert permit.granted or permit.wait > 0
             assert math.isfinite(permit.wait) and permit.capacity >= 1
-            sql.slow_down(env.cr, provider.id, "slower")
+            sql_replies.slow_down(env.cr, provider.id, "slower")
         assert all(limit.display_name for limit in provider.limit_ids)
 
     check()

@@ -35,7 +35,8 @@ def test_a_language_is_complete(addon, code):
     assert not translated.untranslated_entries()
     assert not translated.fuzzy_entries()
     assert not translated.obsolete_entries()
-    assert {one.msgid for one in translated} == {one.msgid for one in texts(template(addon))}
+    wanted = texts(template(addon))
+    assert {one.msgid for one in translated} == {one.msgid for one in wanted}
 
 
 @pytest.mark.parametrize("code", LANGUAGES)

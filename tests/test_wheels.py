@@ -98,8 +98,8 @@ def plain(tmp_path_factory, environment):
         [environment.python, "-m", "venv", venv], check=True, capture_output=True
     )
     (own,) = venv.glob("lib/python3*/site-packages")
-    odoo = Path(environment.addons_path[0])
-    odoo = next(path for path in odoo.parents if (path / "odoo" / "release.py").exists())
+    parents = Path(environment.addons_path[0]).parents
+    odoo = next(path for path in parents if (path / "odoo" / "release.py").exists())
     (own / "plain.pth").write_text(f"{shared}\n{odoo}\n")
     script = venv / "bin" / "odoo"
     text = Path(environment.odoo).read_text().replace(str(given), str(venv))

@@ -3,7 +3,7 @@
 
 from odoo import models
 
-from .. import sql
+from .. import sql_plan
 
 
 class MailingList(models.Model):
@@ -33,4 +33,4 @@ class MailingList(models.Model):
         lists = self or mailing.contact_list_ids
         self.env["mailing.subscription"].flush_model()
         self.env["mailing.contact"].flush_model(["email_normalized"])
-        return sql.opted_out(self.env.cr, lists.ids, emails)
+        return sql_plan.opted_out(self.env.cr, lists.ids, emails)

@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 
 from odoo.addons.queue_job.utils import must_run_without_delay
 
-from .. import smtp, sql
+from .. import smtp, sql_guard
 from ..discretion import conceal, describe, discreet
 from ..ledger import Ledger, in_foreign_test
 
@@ -308,7 +308,7 @@ class MailingMailing(models.Model):
         If this database may be a copy, that decision is for this mailing only: the
         others pause first, and ask.
         """
-        kind = sql.guard_check(self.env.cr)
+        kind = sql_guard.guard_check(self.env.cr)
         if kind:
             self.sudo()._queue_pause_all(kind)
         self.sudo().write(

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from odoo import models
 
-from .. import sql
+from .. import sql_people
 from ..discretion import discreet
 from ..ledger import Ledger
 from .mailing_mailing import CONTENT_FIELDS
@@ -43,7 +43,7 @@ class MailingMailing(models.Model):
         self.check_access("write")
         for mailing in self._queue_under_way():
             self.env.flush_all()
-            sql.release_held(self.env.cr, mailing.id)
+            sql_people.release_held(self.env.cr, mailing.id)
             self.env.invalidate_all(flush=False)
             mailing._queue_unpause()
             if mailing.state == "sending" or mailing._queue_is_due():
@@ -99,7 +99,7 @@ class MailingMailing(models.Model):
         self.check_access("write")
         self.env.flush_all()
         for mailing in self:
-            sql.count_as_sent(self.env.cr, mailing.id)
+            sql_people.count_as_sent(self.env.cr, mailing.id)
         self.env.invalidate_all(flush=False)
         return True
 
@@ -171,7 +171,7 @@ class MailingMailing(models.Model):
         """Make failed recipients wait again, and go on if there are any."""
         self.ensure_one()
         self.env.flush_all()
-        count = sql.put_back(self.env.cr, self.id, in_doubt)
+        count = sql_people.put_back(self.env.cr, self.id, in_doubt)
         self.env.invalidate_all(flush=False)
         if count:
             self._queue_continue()
@@ -270,5 +270,5 @@ class MailingMailing(models.Model):
         The job that cancels passes over the recipients that a worker is composing for:
         the worker calls this when it is stopped.
         """
-        while ledger.run(sql.cancel_outgoing, self.id, CANCEL_BATCH):
+        while ledger.run(sql_people.cancel_outgoing, self.id, CANCEL_BATCH):
             continue

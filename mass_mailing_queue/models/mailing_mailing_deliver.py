@@ -13,7 +13,7 @@ from psycopg2 import errors
 
 from odoo import models
 
-from .. import slicing, smtp, sql
+from .. import slicing, smtp, sql, sql_outage
 from ..discretion import conceal_words
 from ..exceptions import DeliveryPostponed, DeliveryStopped
 from ..ledger import (
@@ -118,7 +118,7 @@ class MailingMailing(models.Model):
         session.last_used = time.monotonic()
         if reply.verdict is Verdict.SENT:
             if not session.delivered:
-                ledger.run(sql.outage_end, route.mail_server_id or 0)
+                ledger.run(sql_outage.outage_end, route.mail_server_id or 0)
             session.delivered += 1
         return reply
 

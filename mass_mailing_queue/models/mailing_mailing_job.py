@@ -13,7 +13,7 @@ from odoo.tools.lru import LRU
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
-from .. import slicing, sql
+from .. import slicing, sql, sql_guard
 from ..discretion import discreet
 from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
 from ..ledger import (
@@ -166,7 +166,7 @@ class MailingMailing(models.Model):
         :raises DeliveryStopped: if the mailing, or this database, does not send
         :raises DeliveryPostponed: outside of its sending hours
         """
-        if reason := ledger.run(sql.guard_check):
+        if reason := ledger.run(sql_guard.guard_check):
             self._queue_request_pause(reason)
             raise DeliveryStopped(self.env._("This database may be a copy."))
         if reason := ledger.run(sql.mailing_refusal, self.id):

@@ -10,7 +10,7 @@ from odoo.tools import config
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
-from .. import slicing, sql
+from .. import slicing, sql, sql_guard, sql_plan
 from ..discretion import discreet
 from ..ledger import Ledger, retry_lost_connection, transaction
 
@@ -45,7 +45,7 @@ class MailingMailing(models.Model):
             return self.env._("The mailing was deleted.")
         deadline = time.monotonic() + slicing.time_budget(config["limit_time_real"])
         with retry_lost_connection(), Ledger(self.env) as ledger:
-            if reason := ledger.run(sql.guard_check):
+            if reason := ledger.run(sql_guard.guard_check):
                 mailing._queue_request_pause(reason)
                 return self.env._("Paused: this database may be a copy.")
             while True:
@@ -73,14 +73,14 @@ class MailingMailing(models.Model):
         self.invalidate_recordset()
         if not self._queue_may_plan():
             return False
-        if ledger.run(sql.plan_position, self.id) != self.queue_slices:
+        if ledger.run(sql_plan.plan_position, self.id) != self.queue_slices:
             # Another fan-out committed between our snapshot and our lock: the next
             # transaction sees what it planned.
             return True
         if self.state == "in_queue" or not self.queue_slices:
             self._queue_open()
         if self.queue_planned:
-            orphans = sql.orphans(self.env.cr, self.id, slicing.SLICE_SIZE)
+            orphans = sql_plan.orphans(self.env.cr, self.id, slicing.SLICE_SIZE)
             if orphans:
                 self._queue_create_jobs(self.env["mailing.trace"].browse(orphans))
                 self.queue_slices += 1
@@ -150,7 +150,7 @@ class MailingMailing(models.Model):
         :param int limit: how many at most
         """
         if self.queue_sampled:
-            return sql.sample_slice(self.env.cr, self.id, after, limit)
+            return sql_plan.sample_slice(self.env.cr, self.id, after, limit)
         domain = Domain(self._get_recipients_domain()) & Domain("id", ">", after)
         return (
             self.env[self.mailing_model_real]
@@ -193,9 +193,9 @@ class MailingMailing(models.Model):
         if not sql.try_lock(self.env.cr, sql.LOCK_SAMPLE, campaign_id):
             time.sleep(0.2)
             return False
-        drawn = ledger.run(sql.drawn_records, campaign_id)
+        drawn = ledger.run(sql_plan.drawn_records, campaign_id)
         sample = self.with_context(mass_mailing_queue_drawn=drawn)._get_recipients()
-        sql.keep_sample(self.env.cr, self.id, sample)
+        sql_plan.keep_sample(self.env.cr, self.id, sample)
         self.queue_sampled = True
         return True
 
@@ -204,7 +204,7 @@ class MailingMailing(models.Model):
 
     def _queue_count_recipients(self):
         if self.queue_sampled:
-            return sql.sample_size(self.env.cr, self.id)
+            return sql_plan.sample_size(self.env.cr, self.id)
         return self.env[self.mailing_model_real].search_count(
             self._get_recipients_domain()
         )
@@ -222,7 +222,7 @@ class MailingMailing(models.Model):
         mailings = self
         if self.ab_testing_enabled and self.ab_testing_is_winner_mailing:
             mailings |= self._get_ab_testing_siblings_mailings()
-        known = sql.traced_records(
+        known = sql_plan.traced_records(
             self.env.cr, mailings.ids, self.mailing_model_real, res_ids
         )
         return [res_id for res_id in res_ids if res_id not in known]
@@ -243,7 +243,7 @@ class MailingMailing(models.Model):
                     time.sleep(0.2)
                     continue
                 self.invalidate_recordset(["queue_slices"])
-                if ledger.run(sql.plan_position, self.id) != self.queue_slices:
+                if ledger.run(sql_plan.plan_position, self.id) != self.queue_slices:
                     continue
                 wanted = self._queue_without_trace(sorted(res_ids))
                 if wanted:
@@ -325,7 +325,7 @@ class MailingMailing(models.Model):
             return {"queue@probe"}
         if emails is None or any(self._get_seen_list_extra()):
             return super()._get_seen_list()
-        return sql.seen_emails(
+        return sql_plan.seen_emails(
             self.env.cr,
             self.id,
             self.campaign_id.id if self.ab_testing_enabled else None,
@@ -359,7 +359,7 @@ class MailingMailing(models.Model):
             uuid_by_trace.update(dict.fromkeys(trace_ids, uuid))
         if uuid_by_trace:
             traces.flush_recordset()
-            sql.assign_jobs(self.env.cr, uuid_by_trace)
+            sql_plan.assign_jobs(self.env.cr, uuid_by_trace)
             traces.invalidate_recordset(["queue_job_uuid"])
 
     def _queue_next_eta(self):

@@ -11,7 +11,7 @@ from odoo.tools import config
 from odoo.addons.queue_job.controllers.main import RunJobController
 from odoo.addons.queue_job.job import Job
 
-from .. import slicing, sql, sql_pace
+from .. import slicing, sql, sql_guard, sql_pace, sql_plan, sql_repair, sql_runner
 from ..discretion import discreet
 from ..ledger import LOST_CONNECTION, Ledger, transaction
 from ..replies import Reply, Verdict
@@ -38,7 +38,7 @@ class MailingMailing(models.Model):
     def _queue_runner_is_present(self):
         """Return whether a job runner leads and starts jobs that are due."""
         self.env["queue.job"].flush_model()
-        return sql.runner_works(self.env.cr)
+        return sql_runner.runner_works(self.env.cr)
 
     @api.model
     def _queue_wake_cron(self):
@@ -59,15 +59,15 @@ class MailingMailing(models.Model):
         limit = config["limit_time_real_cron"]
         limit = config["limit_time_real"] if limit < 0 else limit
         deadline = time.monotonic() + (limit / 3 if limit > 0 else 60)
-        sql.requeue_dead_jobs(self.env.cr)
+        sql_repair.requeue_dead_jobs(self.env.cr)
         while time.monotonic() < deadline:
             # Each look needs a snapshot of its own to see what the last job made.
             self.env.cr.commit()  # pylint: disable=invalid-commit
-            uuids = sql.next_jobs(self.env.cr, limit=1)
+            uuids = sql_runner.next_jobs(self.env.cr, limit=1)
             if not uuids:
                 break
             self._queue_run_job(uuids[0])
-        eta = sql.next_job_eta(self.env.cr)
+        eta = sql_runner.next_job_eta(self.env.cr)
         if eta:
             cron = self.env.ref("mass_mailing.ir_cron_mass_mailing_queue").sudo()
             cron._trigger(at=max(eta, fields.Datetime.now()))
@@ -114,21 +114,21 @@ class MailingMailing(models.Model):
         - a runner that sleeps over dead jobs: woken; no runner: the scheduled action
         """
         with Ledger(self.env) as ledger:
-            asleep = ledger.run(sql.guard_check)
+            asleep = ledger.run(sql_guard.guard_check)
             if asleep:
                 self._queue_pause_all(asleep)
                 return
-            ledger.run(sql.guard_heartbeat)
+            ledger.run(sql_guard.guard_heartbeat)
             self._queue_doubt_dead_claims(ledger)
             self._queue_settle_leftovers(ledger)
-            ledger.run(sql.idle_jobs)
+            ledger.run(sql_repair.idle_jobs)
             ledger.run(sql_pace.prioritize_jobs)
             with transaction(self.env):
                 self._queue_revive(ledger)
-            ledger.run(sql.requeue_lost_jobs, LOST_CONNECTION)
-            ledger.run(sql.date_back_dead_jobs)
-            sql.wake_runner(self.env.cr)
-            if sql.next_job_eta(self.env.cr):
+            ledger.run(sql_repair.requeue_lost_jobs, LOST_CONNECTION)
+            ledger.run(sql_repair.date_back_dead_jobs)
+            sql_runner.wake_runner(self.env.cr)
+            if sql_runner.next_job_eta(self.env.cr):
                 self._queue_wake_cron()
 
     def _queue_doubt_dead_claims(self, ledger):
@@ -137,14 +137,14 @@ class MailingMailing(models.Model):
             "The worker stopped before it could note the server's answer; this email "
             "may have arrived."
         )
-        for token in ledger.run(sql.claims):
-            if ledger.run(sql.claim_is_dead, token):
-                mailing_ids = ledger.run(sql.doubt, token, reason)
+        for token in ledger.run(sql_repair.claims):
+            if ledger.run(sql_repair.claim_is_dead, token):
+                mailing_ids = ledger.run(sql_repair.doubt, token, reason)
                 _logger.warning("In doubt: mailings %s", mailing_ids)
 
     def _queue_settle_leftovers(self, ledger):
         """Settle mails whose worker died after it recorded the outcome."""
-        rows = ledger.run(sql.settled_mails, slicing.SLICE_SIZE)
+        rows = ledger.run(sql_repair.settled_mails, slicing.SLICE_SIZE)
         with transaction(self.env):
             dead = [
                 mail_id
@@ -172,7 +172,7 @@ class MailingMailing(models.Model):
             if mailing.state == "in_queue":
                 if mailing._queue_is_due():
                     mailing._queue_revive_plan()
-            elif not mailing.queue_planned or sql.orphans(
+            elif not mailing.queue_planned or sql_plan.orphans(
                 self.env.cr, mailing.id, limit=1
             ):
                 mailing._queue_revive_plan()
@@ -209,4 +209,4 @@ class MailingMailing(models.Model):
             mailing._job_pause(kind)
         if kind == "asleep":
             # Told once; the next run counts as awake.
-            sql.guard_heartbeat(self.env.cr)
+            sql_guard.guard_heartbeat(self.env.cr)

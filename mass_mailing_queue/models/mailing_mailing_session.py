@@ -9,7 +9,7 @@ import psycopg2
 from odoo import models
 from odoo.tools import config
 
-from .. import slicing, smtp, sql
+from .. import slicing, smtp, sql_outage
 from ..discretion import conceal_words, login_words
 from ..exceptions import AccountBroken, DeliveryPostponed
 from ..replies import Reply, Verdict
@@ -40,7 +40,7 @@ class MailingMailing(models.Model):
 
     def _queue_check_outage(self, ledger, server_id):
         """:raises DeliveryPostponed: while the server is known not to be reachable"""
-        if wait := ledger.run(sql.outage_wait, server_id or 0):
+        if wait := ledger.run(sql_outage.outage_wait, server_id or 0):
             raise DeliveryPostponed(
                 self.env._("The mail server is not reachable."), wait
             )
@@ -110,14 +110,16 @@ class MailingMailing(models.Model):
         ):
             return
         server_ref = route.mail_server_id or 0
-        failures, seconds = ledger.run(sql.outage_begin, server_ref, reply.text[:200])
+        failures, seconds = ledger.run(
+            sql_outage.outage_begin, server_ref, reply.text[:200]
+        )
         if seconds > MAX_OUTAGE:
-            ledger.run(sql.outage_end, server_ref)
+            ledger.run(sql_outage.outage_end, server_ref)
             raise AccountBroken(
                 self.env._("The mail server was not reachable for 24 hours.")
             )
         delay = slicing.outage_delay(failures)
-        ledger.run(sql.outage_retry_in, server_ref, delay)
+        ledger.run(sql_outage.outage_retry_in, server_ref, delay)
         raise DeliveryPostponed(
             reply.text or self.env._("Server not reachable."), delay
         )
@@ -140,7 +142,9 @@ class MailingMailing(models.Model):
             or session.delivered
         ):
             return reply
-        if route.suspected or ledger.run(sql.outage_known, route.mail_server_id or 0):
+        if route.suspected or ledger.run(
+            sql_outage.outage_known, route.mail_server_id or 0
+        ):
             return reply
         route.suspected = True
         return replace(reply, verdict=Verdict.DEFERRED)

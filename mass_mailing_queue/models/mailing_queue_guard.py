@@ -3,7 +3,7 @@
 
 from odoo import api, fields, models
 
-from .. import sql
+from .. import sql_guard
 
 
 class MailingQueueGuard(models.Model):
@@ -26,5 +26,5 @@ class MailingQueueGuard(models.Model):
     @api.model
     def _accept(self):
         """Make the running database the one that sends: a person said so."""
-        sql.guard_accept(self.env.cr)
+        sql_guard.guard_accept(self.env.cr)
         self.invalidate_model()

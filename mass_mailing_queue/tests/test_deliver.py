@@ -11,7 +11,7 @@ from odoo.tests import tagged
 from odoo.addons.link_tracker.models.link_tracker import LinkTracker
 from odoo.addons.mail.models.mail_mail import MailMail
 
-from .. import slicing, sql
+from .. import slicing, sql, sql_outage
 from ..models import mailing_mailing_session
 from .common import QueueCase, refused, wrapped
 
@@ -203,12 +203,12 @@ class TestDeliver(QueueCase):
 
     def test_an_old_outage_is_over(self):
         """Nobody followed it up: what fails today began today."""
-        sql.outage_begin(self.cr, self.server.id, "refused")
+        sql_outage.outage_begin(self.cr, self.server.id, "refused")
         self.cr.execute(
             "UPDATE mailing_queue_outage SET since = since - interval '7 days', "
             "retry_at = retry_at - interval '7 days', failures = 9"
         )
-        failures, seconds = sql.outage_begin(self.cr, self.server.id, "refused")
+        failures, seconds = sql_outage.outage_begin(self.cr, self.server.id, "refused")
         self.assertEqual((failures, round(seconds)), (1, 0))
 
     def test_a_message_that_breaks_the_connection_is_suspected(self):
@@ -237,7 +237,7 @@ class TestDeliver(QueueCase):
         self.assertLess(self._postponed(job).seconds, 100)
         self.assertEqual(self.first.queue_attempts, 1)
         self.assertEqual(self.second.queue_attempts, 0)
-        self.assertTrue(sql.outage_known(self.cr, self.server.id))
+        self.assertTrue(sql_outage.outage_known(self.cr, self.server.id))
 
     def test_content_that_fails_for_all_pauses(self):
         """A placeholder broken by an edit midway fails nobody for good."""
@@ -378,7 +378,7 @@ class TestDeliver(QueueCase):
         self.assertEqual(self.first.trace_status, "error")
         self.assertEqual(self.first.failure_type, "queue_in_doubt")
         self.assertEqual(self.second.trace_status, "outgoing")
-        sql.outage_end(self.cr, self.server.id)
+        sql_outage.outage_end(self.cr, self.server.id)
         self._perform(first)
         self._perform(second)
         self.assertEqual(self.sent, ["b@example.com"])

@@ -8,7 +8,7 @@ from odoo.tests import tagged
 
 from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
 
-from .. import sql
+from .. import sql_plan, sql_runner
 from ..ledger import Ledger
 from .common import QueueCase
 
@@ -169,7 +169,7 @@ class TestPlan(QueueCase):
             for mailing in (first, second):
                 self.assertTrue(mailing._queue_draw_sample(ledger))
         samples = [
-            set(sql.sample_slice(self.cr, mailing.id, 0, 100))
+            set(sql_plan.sample_slice(self.cr, mailing.id, 0, 100))
             for mailing in (first, second)
         ]
         self.assertEqual([len(sample) for sample in samples], [10, 10])
@@ -291,9 +291,9 @@ class TestPlan(QueueCase):
         self.assertEqual((mailing.state, self.sent), ("done", ["a@example.com"]))
 
     def test_runner_lock_is_looked_up_where_the_runner_takes_it(self):
-        self.assertFalse(sql.runner_works(self.cr))
-        self.cr.execute("SELECT pg_advisory_xact_lock(%s)", [sql.RUNNER_LOCK])
-        self.assertTrue(sql.runner_works(self.cr))
+        self.assertFalse(sql_runner.runner_works(self.cr))
+        self.cr.execute("SELECT pg_advisory_xact_lock(%s)", [sql_runner.RUNNER_LOCK])
+        self.assertTrue(sql_runner.runner_works(self.cr))
 
     def test_runner_lock_is_queue_jobs(self):
-        self.assertEqual(sql.RUNNER_LOCK, PG_ADVISORY_LOCK_ID)
+        self.assertEqual(sql_runner.RUNNER_LOCK, PG_ADVISORY_LOCK_ID)

@@ -9,7 +9,7 @@ from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
-from .. import sql
+from .. import sql_outage, sql_runner
 from .common import QueueCase, refused
 
 
@@ -26,7 +26,7 @@ class TestProgress(QueueCase):
 
     def _runner(self):
         """Lead as a job runner does."""
-        self.cr.execute("SELECT pg_advisory_xact_lock(%s)", [sql.RUNNER_LOCK])
+        self.cr.execute("SELECT pg_advisory_xact_lock(%s)", [sql_runner.RUNNER_LOCK])
 
     def _row(self, mailing):
         (row,) = mailing.queue_progress(waits=True)
@@ -118,8 +118,8 @@ class TestProgress(QueueCase):
         self._traces(mailing).queue_next_attempt = later
         self.assertIn("tried again at", self._row(mailing)["waits_for"])
         self.env.flush_all()
-        sql.outage_begin(self.cr, self.server.id, "no route")
-        sql.outage_retry_in(self.cr, self.server.id, 600)
+        sql_outage.outage_begin(self.cr, self.server.id, "no route")
+        sql_outage.outage_retry_in(self.cr, self.server.id, 600)
         self.assertIn("not reachable", self._row(mailing)["waits_for"])
         mailing.action_queue_pause()
         self.assertEqual(
@@ -129,8 +129,8 @@ class TestProgress(QueueCase):
     def test_another_servers_outage_is_not_ours(self):
         mailing = self._planned()
         self._runner()
-        sql.outage_begin(self.cr, self.server.id + 1000, "no route")
-        sql.outage_retry_in(self.cr, self.server.id + 1000, 600)
+        sql_outage.outage_begin(self.cr, self.server.id + 1000, "no route")
+        sql_outage.outage_retry_in(self.cr, self.server.id + 1000, 600)
         self.assertNotIn("not reachable", self._row(mailing)["waits_for"] or "")
 
     def test_it_runs_while_it_changes_by_itself(self):

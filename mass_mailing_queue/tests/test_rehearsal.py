@@ -7,7 +7,7 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
-from .. import sql
+from .. import sql_outage
 from ..hooks import uninstall_hook
 from ..models import mailing_mailing_rehearsal as engine
 from .common import QueueCase, refused
@@ -147,8 +147,8 @@ class TestRehearsal(QueueCase):
     def test_outages_of_the_two_are_kept_apart(self):
         """A server that is down does not hold it up, and is not said to be back."""
         self.mailing.mail_server_id = self.server
-        sql.outage_begin(self.env.cr, self.server.id, "down")
-        sql.outage_retry_in(self.env.cr, self.server.id, 600)
+        sql_outage.outage_begin(self.env.cr, self.server.id, "down")
+        sql_outage.outage_retry_in(self.env.cr, self.server.id, 600)
         before = self._tables()
         self._finish()
         self.assertEqual(len(self.sent), 2)

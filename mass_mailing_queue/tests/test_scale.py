@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from .. import sql
+from .. import sql, sql_people, sql_plan, sql_repair
 from ..ledger import Ledger
 from ..replies import Reply, Verdict
 from .common import QueueCase
@@ -134,14 +134,27 @@ class TestScale(QueueCase):
         # Either of two has them: the planner's choice.
         waiting = "trace_queue_(open|progress)_idx"
         for index, statement, *args in (
-            ("trace_queue_res_idx", sql.traced_records, [mailing.id], model, [1, 2]),
-            ("trace_queue_email_idx", sql.seen_emails, mailing.id, None, model, emails),
-            ("contact_queue_email_idx", sql.opted_out, lists, emails),
-            ("blacklist_unique_email", sql.blacklisted, emails),
+            (
+                "trace_queue_res_idx",
+                sql_plan.traced_records,
+                [mailing.id],
+                model,
+                [1, 2],
+            ),
+            (
+                "trace_queue_email_idx",
+                sql_plan.seen_emails,
+                mailing.id,
+                None,
+                model,
+                emails,
+            ),
+            ("contact_queue_email_idx", sql_plan.opted_out, lists, emails),
+            ("blacklist_unique_email", sql_plan.blacklisted, emails),
             (waiting, sql.is_open, mailing.id),
-            (waiting, sql.orphans, mailing.id, 500),
-            (waiting, sql.cancel_outgoing, mailing.id, 50),
-            ("trace_queue_open_idx", sql.claims),
+            (waiting, sql_plan.orphans, mailing.id, 500),
+            (waiting, sql_people.cancel_outgoing, mailing.id, 50),
+            ("trace_queue_open_idx", sql_repair.claims),
             ("trace_pkey", sql.due_traces, trace.ids),
             ("trace_pkey", sql.claim, trace.id, 1, "node:1", "<id>", 1, lists),
             ("contact_queue_email_idx", sql.claim, trace.id, 1, "", "", 1, lists),

@@ -3,7 +3,7 @@
 
 from odoo import models
 
-from .. import sql
+from .. import sql_plan
 
 
 class MailComposeMessage(models.TransientModel):
@@ -130,7 +130,7 @@ class MailComposeMessage(models.TransientModel):
             }
         self.env["mail.blacklist"].flush_model(["email", "active"])
         wanted = {email for found in emails.values() for email in found if email}
-        blacklist = sql.blacklisted(self.env.cr, wanted)
+        blacklist = sql_plan.blacklisted(self.env.cr, wanted)
         return {res_id for res_id, found in emails.items() if found & blacklist}
 
     def _queue_is_slice(self):

@@ -4,7 +4,7 @@
 from odoo import api, models
 from odoo.tools import config
 
-from .. import sql, sql_diagnosis, sql_watch
+from .. import sql_diagnosis, sql_plan, sql_watch
 
 #: Odoo's own limit_time_real (seconds).
 USUAL_LIMIT = 120
@@ -252,7 +252,9 @@ class MailingQueueDiagnosis(models.TransientModel):
                         mailing=mailing,
                     )
                 )
-            if not mailing.queue_paused and sql.orphans(self.env.cr, mailing.id, 1):
+            if not mailing.queue_paused and sql_plan.orphans(
+                self.env.cr, mailing.id, 1
+            ):
                 findings.append(
                     self._finding(
                         48,

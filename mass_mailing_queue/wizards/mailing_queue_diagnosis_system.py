@@ -6,7 +6,7 @@ import socket
 from odoo import api, fields, models, tools
 from odoo.tools import config
 
-from .. import channels, sql
+from .. import channels, sql_runner
 from .mailing_queue_diagnosis_mailing import USUAL_LIMIT
 
 #: Scheduled actions without which mailings stop, or nobody is told.
@@ -85,7 +85,7 @@ class MailingQueueDiagnosis(models.TransientModel):
     # ------------------------------------------------------------------
 
     def _check_runner(self, _mailings):
-        if not sql.runner_leads(self.env.cr):
+        if not sql_runner.runner_leads(self.env.cr):
             return [
                 self._finding(
                     78,
@@ -126,7 +126,7 @@ class MailingQueueDiagnosis(models.TransientModel):
                     ),
                 )
             ]
-        if not sql.runner_works(self.env.cr):
+        if not sql_runner.runner_works(self.env.cr):
             return [
                 self._finding(
                     84,

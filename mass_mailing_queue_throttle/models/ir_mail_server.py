@@ -7,7 +7,7 @@ from odoo import api, fields, models, tools
 
 from odoo.addons.mass_mailing_queue.ledger import Ledger, in_foreign_test
 
-from .. import presets, sql
+from .. import presets, sql_counts, sql_jobs
 
 _logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class IrMailServer(models.Model):
 
         def move():
             with Ledger(env) as ledger:
-                ledger.run(sql.move_jobs, ids, channel)
+                ledger.run(sql_jobs.move_jobs, ids, channel)
 
         if ids and channel:
             self.env.cr.postcommit.add(move)
@@ -217,7 +217,7 @@ class IrMailServer(models.Model):
         sender = tools.mail.email_normalize(str(message["From"] or ""))
         with Ledger(self.env) as ledger:
             ledger.run(
-                sql.tally,
+                sql_counts.tally,
                 provider.id,
                 tools.mail.email_domain_extract(sender or "") or "",
                 1,

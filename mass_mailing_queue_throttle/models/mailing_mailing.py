@@ -7,7 +7,7 @@ from odoo import fields, models, tools
 
 from odoo.addons.mass_mailing_queue.replies import Verdict
 
-from .. import sql
+from .. import sql_replies
 from ..limiter import Limiter
 from .ir_mail_server import PERMITTED
 
@@ -132,7 +132,7 @@ class MailingMailing(models.Model):
             if reply.verdict is Verdict.SLOW_DOWN:
                 return ledger.limiter.heed(provider.id, reply)
             if reply.verdict is Verdict.BROKEN and reply.account:
-                ledger.run(sql.stop, provider.id, reply.text[:200])
+                ledger.run(sql_replies.stop, provider.id, reply.text[:200])
         return super()._queue_heed(ledger, route, reply)
 
     def _queue_route_provider(self, route):

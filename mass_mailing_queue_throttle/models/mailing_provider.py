@@ -11,7 +11,7 @@ from odoo.tools import config
 from odoo.addons.mass_mailing_queue.ledger import Ledger
 from odoo.addons.queue_job.exception import RetryableJobError
 
-from .. import presets, sql
+from .. import presets, sql_jobs, sql_people
 
 #: A change of one of these is followed by those who send at once.
 LIVE_FIELDS = {
@@ -351,15 +351,15 @@ class MailingProvider(models.Model):
 
     def _queue_changed(self):
         """Have those who send follow a change, as soon as it is committed."""
-        self._queue_follow(sql.rewind)
+        self._queue_follow(sql_people.rewind)
 
     def _queue_try_again(self):
         """Let an account try that was refused, as soon as this is committed."""
-        self._queue_follow(sql.unstop)
+        self._queue_follow(sql_people.unstop)
 
     def _queue_start_afresh(self):
         """Forget what replies have set off, as soon as this is committed."""
-        self._queue_follow(sql.clear)
+        self._queue_follow(sql_people.clear)
 
     def _queue_follow(self, statement):
         """Change the live state once this is committed, and wake the jobs.
@@ -373,7 +373,7 @@ class MailingProvider(models.Model):
         def follow():
             with Ledger(env) as ledger:
                 ledger.run(statement, ids)
-                ledger.run(sql.pull_jobs, channels)
+                ledger.run(sql_jobs.pull_jobs, channels)
 
         if ids:
             self.env.cr.postcommit.add(follow)

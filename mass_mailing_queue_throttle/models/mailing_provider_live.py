@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
-from .. import sql
+from .. import sql_parts, sql_replies, sql_screens
 
 #: A rate beyond this is none: what was reduced long ago and has recovered since
 #: (messages a second).
@@ -71,7 +71,7 @@ class MailingProvider(models.Model):
     def _live(self):
         self.ensure_one()
         provider_id = self._origin.id
-        return sql.live(self.env.cr, provider_id) or {} if provider_id else {}
+        return sql_screens.live(self.env.cr, provider_id) or {} if provider_id else {}
 
     def _rates(self, domain=None):
         """Return the limits that are rates and bind the account's mail.
@@ -175,7 +175,7 @@ class MailingProvider(models.Model):
             for limit in self.limit_ids
             if limit.effective and limit.period not in ("second", "minute")
         }
-        rows = sql.usage(self.env.cr, self._origin.id) if counted else []
+        rows = sql_screens.usage(self.env.cr, self._origin.id) if counted else []
         seen = {}
         for limit_id, _domain, used in rows:
             if limit_id in counted:
@@ -185,7 +185,7 @@ class MailingProvider(models.Model):
     def _judge(self, live, tightest):
         """Return what the account does, and why.
 
-        :param dict live: see ``sql.live``
+        :param dict live: see ``sql_screens.live``
         :param tightest: the counted limit that is nearest to its end, with its use
         """
         if live.get("stopped"):
@@ -227,8 +227,8 @@ class MailingProvider(models.Model):
         seconds = 0.0
         rate, configured = self._reduced_rate(live), self._configured_rate()
         while rate and configured and rate < configured:
-            rate *= sql.RECOVERY_FACTOR
-            seconds += sql.RECOVERY_STEP
+            rate *= sql_parts.RECOVERY_FACTOR
+            seconds += sql_parts.RECOVERY_STEP
         if live["capacity"]:
             # One sender more each 5 minutes.
             seconds = max(seconds, 300 * (self.capacity - live["capacity"]))
@@ -242,7 +242,9 @@ class MailingProvider(models.Model):
                 fields.Datetime.start_of(now, "month"), months=1
             )
             return (opens - self._epoch()).total_seconds()
-        seconds = sql.window_frees_in(self.env.cr, self._origin.id, limit.period)
+        seconds = sql_replies.window_frees_in(
+            self.env.cr, self._origin.id, limit.period
+        )
         if seconds is None:
             return None
         return (now - self._epoch()).total_seconds() + max(seconds, 0)

@@ -9,7 +9,7 @@ from odoo.exceptions import UserError
 
 from odoo.addons.mass_mailing_queue.ledger import Ledger, commit
 
-from .. import presets, quotas, sql
+from .. import presets, quotas, sql, sql_counts, sql_replies
 from .mailing_provider_limit import MAX_AMOUNT
 
 _logger = logging.getLogger(__name__)
@@ -141,7 +141,9 @@ class MailingProvider(models.Model):
             with Ledger(env) as ledger:
                 for period, amount in used.items():
                     if amount:
-                        ledger.run(sql.count_as_used, provider_id, period, int(amount))
+                        ledger.run(
+                            sql_counts.count_as_used, provider_id, period, int(amount)
+                        )
 
         self.env.cr.postcommit.add(count)
 
@@ -217,7 +219,7 @@ class MailingProvider(models.Model):
         def stop():
             with Ledger(env) as ledger:
                 ledger.run(sql.ensure, provider_id, [""])
-                ledger.run(sql.stop, provider_id, reason[:200])
+                ledger.run(sql_replies.stop, provider_id, reason[:200])
 
         self.env.cr.postcommit.add(stop)
         self._tell_stopped(reason)
@@ -231,8 +233,8 @@ class MailingProvider(models.Model):
         """Count other mail where no campaign does it, so that it is seen in time."""
         with Ledger(self.env) as ledger:
             for provider in self.search([("active", "in", (True, False))]):
-                if other := ledger.run_as_one(sql.fold, provider.id):
-                    ledger.run(sql.count, provider.id, {"other": other})
+                if other := ledger.run_as_one(sql_counts.fold, provider.id):
+                    ledger.run(sql_counts.count, provider.id, {"other": other})
 
     @api.model
     def _cron_hourly(self):

@@ -10,7 +10,7 @@ class MailingProviderState(models.Model):
     """What is known of a provider at this moment: one row each, written per message.
 
     Apart from ``mailing.provider``, so that senders and people who edit the form do
-    not wait for each other. Written by ``sql.py`` only. Times are seconds since the
+    not wait for each other. Written by ``sql….py`` only. Times are seconds since the
     epoch, by the database's clock.
     """
 
@@ -54,7 +54,7 @@ class MailingProviderBucket(models.Model):
 
     Rates use ``tat``, the theoretical arrival time of GCRA; hours, days and months
     use ``counts``: messages by slot of the window, newest first, the newest being
-    ``slot``. Written by ``sql.py`` only.
+    ``slot``. Written by ``sql….py`` only.
     """
 
     _name = "mailing.provider.bucket"

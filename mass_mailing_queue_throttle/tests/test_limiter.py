@@ -11,7 +11,7 @@ from odoo.tests import tagged
 
 from odoo.addons.mass_mailing_queue.tests.common import refused, wrapped
 
-from .. import limiter, sql
+from .. import limiter, sql, sql_screens
 from .common import ProviderCase
 
 
@@ -29,7 +29,7 @@ class TestLimiter(ProviderCase):
         self.jobs = self._jobs("_job_send")
 
     def _live(self):
-        return self._run_sql(sql.live, self.provider.id)
+        return self._run_sql(sql_screens.live, self.provider.id)
 
     def _refuse(self, code, text):
         for trace in self.traces:

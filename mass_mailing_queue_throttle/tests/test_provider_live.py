@@ -6,9 +6,9 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tests import tagged
 
-from odoo.addons.mass_mailing_queue.sql import RUNNER_LOCK
+from odoo.addons.mass_mailing_queue.sql_runner import RUNNER_LOCK
 
-from .. import sql
+from .. import sql_replies
 from .common import ProviderCase
 
 
@@ -65,7 +65,7 @@ class TestProviderLive(ProviderCase):
         self.assertFalse(self.provider._seconds_for(100))
 
     def test_slower_account_says_why_and_until_when(self):
-        self._run_sql(sql.slow_down, self.provider.id, "454 Throttling failure")
+        self._run_sql(sql_replies.slow_down, self.provider.id, "454 Throttling failure")
         self.assertEqual(self.provider.state, "reduced")
         self.assertEqual(self.provider.state_reason, "454 Throttling failure")
         self.assertEqual(self.provider.last_reply, "454 Throttling failure")
@@ -81,7 +81,7 @@ class TestProviderLive(ProviderCase):
 
     def test_rate_that_recovered_long_ago_is_no_longer_reduced(self):
         """Also where no rate is configured."""
-        self._run_sql(sql.slow_down, self.provider.id, "454 Throttling failure")
+        self._run_sql(sql_replies.slow_down, self.provider.id, "454 Throttling failure")
         self.env.cr.execute(
             "UPDATE mailing_provider_state SET reduced_at = reduced_at - 86400"
         )
@@ -92,7 +92,9 @@ class TestProviderLive(ProviderCase):
         self.assertEqual(self.provider.effective_rate, "unlimited")
 
     def test_account_with_fewer_senders_says_so(self):
-        self._run_sql(sql.fewer_senders, self.provider.id, "421 Too many connections")
+        self._run_sql(
+            sql_replies.fewer_senders, self.provider.id, "421 Too many connections"
+        )
         self.assertEqual(self.provider.state, "reduced")
         self.assertEqual(self.provider.capacity_now, self.provider.capacity - 1)
         self.assertAlmostEqual(
@@ -101,7 +103,7 @@ class TestProviderLive(ProviderCase):
 
     def test_resting_account_says_until_when(self):
         self._run_sql(
-            sql.rest, self.provider.id, 3600, "Daily quota", "454 Daily quota"
+            sql_replies.rest, self.provider.id, 3600, "Daily quota", "454 Daily quota"
         )
         self.assertEqual(self.provider.state, "resting")
         self.assertEqual(self.provider.effective_rate, "nothing now")
@@ -114,7 +116,7 @@ class TestProviderLive(ProviderCase):
         self.assertEqual(self.provider.state, "running")
 
     def test_stopped_account_needs_a_person(self):
-        self._run_sql(sql.stop, self.provider.id, "535 Authentication failed")
+        self._run_sql(sql_replies.stop, self.provider.id, "535 Authentication failed")
         self.assertEqual(self.provider.state, "stopped")
         self.assertEqual(self.provider.state_reason, "535 Authentication failed")
         self.provider._tell_stopped()

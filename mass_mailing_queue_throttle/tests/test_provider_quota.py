@@ -6,7 +6,7 @@ from unittest.mock import patch
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from .. import quotas, sql
+from .. import quotas, sql_counts
 from .common import ProviderCase
 
 
@@ -168,8 +168,8 @@ class TestProviderQuota(ProviderCase):
     def test_scheduled_action_counts_other_mail(self):
         """Without a campaign, too."""
         limit = self._add_limit(100, "day")
-        self._run_sql(sql.tally, self.provider.id, "example.org", 3, 5)
-        self._run_sql(sql.tally, self.provider.id, "example.com", 1, 1)
+        self._run_sql(sql_counts.tally, self.provider.id, "example.org", 3, 5)
+        self._run_sql(sql_counts.tally, self.provider.id, "example.com", 1, 1)
         self.env["mailing.mailing"]._cron_queue_reconcile()
         self.env.invalidate_all()
         self.assertEqual(self.provider._usage(), [(limit, 4)])

@@ -8,7 +8,7 @@ from odoo.tests import tagged
 
 from odoo.addons.mass_mailing_queue.models import mailing_mailing_rehearsal as engine
 
-from .. import sql
+from .. import sql_replies, sql_screens
 from .common import ProviderCase
 
 #: What an account has, and what is counted of it.
@@ -64,11 +64,17 @@ class TestRehearsalLimits(ProviderCase):
         self._perform(second)
         self._postponed(third)
         self.assertEqual(
-            [used for _limit, _domain, used in self._run_sql(sql.usage, account.id)],
+            [
+                used
+                for _limit, _domain, used in self._run_sql(
+                    sql_screens.usage, account.id
+                )
+            ],
             [0, 2],
         )
         self.assertEqual(
-            [row[2] for row in self._run_sql(sql.usage, self.provider.id)], [0, 0]
+            [row[2] for row in self._run_sql(sql_screens.usage, self.provider.id)],
+            [0, 0],
         )
         self.rehearsal.action_stop()
         self._perform(self._jobs("_job_cancel"))
@@ -93,7 +99,7 @@ class TestRehearsalLimits(ProviderCase):
 
     def test_an_account_that_rests_lets_it_go_on(self):
         """It begins with what the account has when nothing is used."""
-        self._run_sql(sql.rest, self.provider.id, 3600, "Enough", "Enough")
+        self._run_sql(sql_replies.rest, self.provider.id, 3600, "Enough", "Enough")
         self._rehearse()
         self._perform(self._jobs("_job_send")[0])
         self.assertEqual(len(self.sent), 1)

@@ -148,7 +148,7 @@ mutant(
     "doubt_sent_again",
     "Retry's exception for recipients in doubt",
     (
-        SQL,
+        "sql_people.py",
         "           AND (COALESCE(failure_type, '') = 'queue_in_doubt') = %s\n",
         "           AND %s IS NOT NULL\n",
     ),
@@ -157,7 +157,11 @@ mutant(
 mutant(
     "live_claim_doubted",
     "the look at the lock of a claim that seems dead",
-    (SQL, "    return try_lock(cr, LOCK_CLAIM, token)\n", "    return True\n"),
+    (
+        "sql_repair.py",
+        "    return try_lock(cr, LOCK_CLAIM, token)\n",
+        "    return True\n",
+    ),
     tests=[RECONCILER + "test_a_live_claim_is_left_alone"],
 )
 mutant(
@@ -165,7 +169,7 @@ mutant(
     "all that the reconciler does",
     (
         RUNNER,
-        "            asleep = ledger.run(sql.guard_check)\n",
+        "            asleep = ledger.run(sql_guard.guard_check)\n",
         "            return\n",
     ),
     tests=[
@@ -181,7 +185,7 @@ mutant(
 mutant(
     "cancels_what_is_paused",
     "the look at whether anybody cancelled the mailing",
-    (SQL, "WHERE id = %s AND queue_cancelled)", "WHERE id = %s)"),
+    ("sql_people.py", "WHERE id = %s AND queue_cancelled)", "WHERE id = %s)"),
     tests=["TestControl.test_pause_and_resume_as_a_marketer"],
 )
 mutant(

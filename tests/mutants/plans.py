@@ -32,7 +32,7 @@ mutant(
     "the look at whether another fan-out planned since the snapshot",
     (
         PLAN,
-        "        if ledger.run(sql.plan_position, self.id) != self.queue_slices:\n"
+        "        if ledger.run(sql_plan.plan_position, self.id) != self.queue_slices:\n"
         "            # Another",
         "        if False:\n            # Another",
     ),

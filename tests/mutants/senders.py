@@ -80,7 +80,7 @@ mutant(
     "the look at whether the database is a copy, before a job sends",
     (
         JOB,
-        "        if reason := ledger.run(sql.guard_check):\n",
+        "        if reason := ledger.run(sql_guard.guard_check):\n",
         "        if reason := None:\n",
     ),
     tests=["TestDeliver.test_copy_of_a_database_does_not_send"],
@@ -118,7 +118,7 @@ mutant(
     "the outage that other jobs know of",
     (
         SESSION,
-        "        if wait := ledger.run(sql.outage_wait, server_id or 0):\n",
+        "        if wait := ledger.run(sql_outage.outage_wait, server_id or 0):\n",
         "        if wait := None:\n",
     ),
     tests=["TestDeliver.test_nothing_is_composed_during_an_outage"],
@@ -242,7 +242,44 @@ mutant(
         "        with Ledger(self.env) as ledger:\n            try:\n",
     ),
     tests=[
-        "tests/test_hooks.py::"
-        "test_where_committing_is_forbidden_nobody_fails_for_it",
+        "tests/test_hooks.py::test_where_committing_is_forbidden_nobody_fails_for_it",
+    ],
+)
+mutant(
+    "metrics_without_token",
+    "the token that figures are asked for with",
+    (
+        "controllers/metrics.py",
+        'return known and bool(token) and kind.lower() == "bearer"',
+        "return True",
+    ),
+    tests=["tests/test_metrics.py::test_without_the_token_there_is_no_answer"],
+)
+mutant(
+    "metrics_with_empty_token",
+    "the look at whether there is a token at all",
+    (
+        "controllers/metrics.py",
+        "for text in (token or secrets.token_hex(), sent)",
+        "for text in (token, sent)",
+    ),
+    (
+        "controllers/metrics.py",
+        "return known and bool(token) and",
+        "return known and",
+    ),
+    tests=["tests/test_metrics.py::test_without_the_token_there_is_no_answer"],
+)
+mutant(
+    "pause_not_seen",
+    "the look at the mailing before each claim",
+    (
+        "sql.py",
+        "AND NOT COALESCE(mailing.queue_paused, false)",
+        "AND true",
+    ),
+    tests=[
+        "tests/test_pause.py::"
+        "test_it_stops_within_one_message_of_each_worker[action_queue_pause]",
     ],
 )

@@ -1,0 +1,74 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""What is known of servers out of reach. See :mod:`.sql` for the two connections."""
+
+
+def outage_wait(cr, server_id):
+    """*ledger* Return the seconds until the server is to be tried again.
+
+    :return: 0 if nothing is known against it
+    """
+    cr.execute(
+        """
+        SELECT EXTRACT(EPOCH FROM retry_at - (now() AT TIME ZONE 'utc'))
+          FROM mailing_queue_outage WHERE server_ref = %s
+        """,
+        [server_id],
+    )
+    row = cr.fetchone()
+    return max(float(row[0]), 0.0) if row else 0.0
+
+
+def outage_known(cr, server_id):
+    """*ledger* Return whether the server failed and has not answered since."""
+    cr.execute("SELECT 1 FROM mailing_queue_outage WHERE server_ref = %s", [server_id])
+    return bool(cr.fetchone())
+
+
+def outage_begin(cr, server_id, reply):
+    """*ledger* Count one more failure to reach the server.
+
+    Failures that other workers report before the next try is due count as one. What
+    nobody followed up for an hour after its next try was due is over.
+
+    :return: (failures in a row, seconds since the first one)
+    """
+    cr.execute(
+        """
+        INSERT INTO mailing_queue_outage AS outage
+                    (server_ref, since, retry_at, failures, reply)
+             VALUES (%(server)s, now() AT TIME ZONE 'utc',
+                     now() AT TIME ZONE 'utc', 1, %(reply)s)
+        ON CONFLICT (server_ref) DO UPDATE
+                SET failures = CASE
+                        WHEN outage.retry_at < EXCLUDED.retry_at - interval '1 hour'
+                        THEN 1
+                        ELSE outage.failures
+                             + (outage.retry_at <= EXCLUDED.retry_at)::int END,
+                    since = CASE
+                        WHEN outage.retry_at < EXCLUDED.retry_at - interval '1 hour'
+                        THEN EXCLUDED.since ELSE outage.since END,
+                    reply = EXCLUDED.reply
+          RETURNING failures, EXTRACT(EPOCH FROM now() AT TIME ZONE 'utc' - since)
+        """,
+        {"server": server_id, "reply": reply},
+    )
+    failures, seconds = cr.fetchone()
+    return failures, float(seconds)
+
+
+def outage_retry_in(cr, server_id, seconds):
+    """*ledger* Set when the server is to be tried again, unless that is set already."""
+    cr.execute(
+        """
+        UPDATE mailing_queue_outage
+           SET retry_at = now() AT TIME ZONE 'utc' + %s * interval '1 second'
+         WHERE server_ref = %s AND retry_at <= now() AT TIME ZONE 'utc'
+        """,
+        [seconds, server_id],
+    )
+
+
+def outage_end(cr, server_id):
+    """*ledger* The server answers again."""
+    cr.execute("DELETE FROM mailing_queue_outage WHERE server_ref = %s", [server_id])

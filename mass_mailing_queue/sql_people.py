@@ -1,0 +1,77 @@
+# Copyright 2026 Odoo Community Association (OCA)
+# License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
+"""What people decide about recipients. See :mod:`.sql` for the two connections."""
+
+
+def cancel_outgoing(cr, mailing_id, limit):
+    """*ledger* Cancel up to ``limit`` waiting recipients, return how many.
+
+    Those of a mailing that somebody cancelled, and of no other. Rows that a worker is
+    composing or claiming at this moment are left for that worker to cancel.
+    """
+    cr.execute(
+        """
+        UPDATE mailing_trace
+           SET trace_status = 'cancel', queue_held = false,
+               write_date = now() AT TIME ZONE 'utc'
+         WHERE id IN (SELECT id FROM mailing_trace
+                       WHERE mass_mailing_id = %s AND trace_status = 'outgoing'
+                         AND queue_planned
+                         AND EXISTS (SELECT 1 FROM mailing_mailing
+                                      WHERE id = %s AND queue_cancelled)
+                       LIMIT %s FOR UPDATE SKIP LOCKED)
+        """,
+        [mailing_id, mailing_id, limit],
+    )
+    return cr.rowcount
+
+
+def release_held(cr, mailing_id):
+    """Let the recipients that were kept back be sent after all."""
+    cr.execute(
+        """
+        UPDATE mailing_trace SET queue_held = false
+         WHERE mass_mailing_id = %s AND trace_status = 'outgoing' AND queue_held
+        """,
+        [mailing_id],
+    )
+    return cr.rowcount
+
+
+def put_back(cr, mailing_id, in_doubt):
+    """Make failed recipients wait to be sent again, return how many.
+
+    They wait for a job of their own.
+
+    :param bool in_doubt: those in doubt, or those that failed for certain
+    """
+    cr.execute(
+        """
+        UPDATE mailing_trace
+           SET trace_status = 'outgoing', failure_type = NULL, failure_reason = NULL,
+               queue_attempts = 0, queue_next_attempt = NULL, queue_held = false,
+               queue_job_uuid = NULL, queue_claim_token = NULL,
+               write_date = now() AT TIME ZONE 'utc'
+         WHERE mass_mailing_id = %s AND trace_status = 'error' AND queue_planned
+           AND (COALESCE(failure_type, '') = 'queue_in_doubt') = %s
+        """,
+        [mailing_id, in_doubt],
+    )
+    return cr.rowcount
+
+
+def count_as_sent(cr, mailing_id):
+    """Take a mailing's recipients in doubt to have the email."""
+    cr.execute(
+        """
+        UPDATE mailing_trace
+           SET trace_status = 'sent', failure_type = NULL, failure_reason = NULL,
+               sent_datetime = COALESCE(
+                   queue_claimed_at, date_trunc('second', now() AT TIME ZONE 'utc')),
+               write_date = now() AT TIME ZONE 'utc'
+         WHERE mass_mailing_id = %s AND trace_status = 'error' AND queue_planned
+           AND failure_type = 'queue_in_doubt'
+        """,
+        [mailing_id],
+    )
+    return cr.rowcount
