@@ -1,7 +1,11 @@
-"""The pages that people read: their links, and what they tell people to run."""
+"""The pages that people read: their links, and what they tell people to run.
+
+    python -m tests.support.pages      # say which links lead nowhere
+"""
 
 import dataclasses
 import re
+import sys
 import textwrap
 
 from .environment import ROOT
@@ -88,3 +92,26 @@ def anchors(path):
         re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
         for heading in headings
     }
+
+
+def broken_links(path):
+    """Relative links of a page that lead nowhere: to no file, or to no anchor of it."""
+    broken = []
+    for place, anchor in links(path):
+        target = (path.parent / place).resolve() if place else path
+        if not (target.is_relative_to(ROOT) and target.exists()):
+            broken.append(place)
+        elif anchor and anchor not in anchors(target):
+            broken.append(f"{place}#{anchor}")
+    return broken
+
+
+def main():
+    found = [(path, link) for path in pages() for link in broken_links(path)]
+    for path, link in found:
+        print(f"{path.relative_to(ROOT)}: {link} leads nowhere")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
