@@ -253,7 +253,7 @@ class MailingProvider(models.Model):
                         self.env._(
                             "%s is between 0 and 90 %%: more would leave nothing to "
                             "send with.",
-                            self._fields[name].string,
+                            self._fields[name]._description_string(self.env),
                         )
                     )
 
