@@ -152,7 +152,7 @@ class TestProviderLive(ProviderCase):
         self.assertRegex(german.quota_label, r"^1\.234 \w+ 19\.000 ")
         self.assertEqual(self.provider.effective_rate, "9.5 a second")
         self.assertTrue(german.effective_rate.startswith("9,5 "))
-        self.assertEqual(self.provider._format_rate(95_000), "9.5e+04 a second")
+        self.assertEqual(self.provider._format_rate(100_000), "1e+05 a second")
 
     def test_quota_that_is_used_up_says_when_it_opens(self):
         limit = self._add_limit(100, "day")
