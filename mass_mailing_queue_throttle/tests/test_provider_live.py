@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import format_datetime
 
 from odoo.addons.mass_mailing_queue.sql import RUNNER_LOCK
 
@@ -167,6 +168,13 @@ class TestProviderLive(ProviderCase):
             self._hours_until(self.provider.recovers_at), 24.25, delta=0.3
         )
         self.assertFalse(self.provider.can_resume, "only time opens it")
+
+    def test_diagnosis_says_until_when_by_the_users_clock(self):
+        self.env.user.tz = "Asia/Tokyo"
+        self._use(self._add_limit(100, "day"), 95)
+        finding = self.env["mailing.queue.diagnosis"]._describe_account(self.provider)
+        opens = format_datetime(self.env, self.provider.recovers_at, tz="Asia/Tokyo")
+        self.assertEqual(finding["details"], [f"Until {opens}"])
 
     def test_month_that_is_used_up_opens_with_the_next(self):
         self._use(self._add_limit(100, "month"), 95)
