@@ -37,12 +37,11 @@ def execute_prepared(cr, name, statement, types, values):
                 # The first five runs would be planned one by one otherwise.
                 cr.execute(  # pylint: disable=sql-injection
                     "SET plan_cache_mode = force_generic_plan; "
-                    f"PREPARE {name} ({declared}) AS {body}",
-                    log_exceptions=False,
+                    f"PREPARE {name} ({declared}) AS {body}"
                 )
                 prepared.names.add(name)
             given = ", ".join(f"%({key})s" for key in types)
-            cr.execute(f"EXECUTE {name} ({given})", values, log_exceptions=False)
+            cr.execute(f"EXECUTE {name} ({given})", values)
             return
         except (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement):
             prepared.possible = False

@@ -241,7 +241,8 @@ class Limiter:
         time.sleep(seconds)
         refusal = self._ledger.run(queue_sql.mailing_refusal, self._mailing_id)
         if refusal:
-            raise DeliveryStopped(self._env._("The mailing is %s.", refusal))
+            mailings = self._env["mailing.mailing"]
+            raise DeliveryStopped(mailings._queue_describe_refusal(refusal))
 
     def _prepare(self, provider_id, domain):
         if (provider_id, domain) not in self._known:

@@ -86,15 +86,15 @@ def test_a_worker_killed_while_it_books_other_mail(scope):
 
     def fold(env, step):
         from odoo.addons.mass_mailing_queue.ledger import Ledger
-        from odoo.addons.mass_mailing_queue_throttle import sql, sql_counts
+        from odoo.addons.mass_mailing_queue_throttle import sql_counts
 
-        ensure = sql.ensure
+        ensure = sql_counts.ensure
 
         def slow(*args):
             step("deleted")
             return ensure(*args)
 
-        sql.ensure = slow
+        sql_counts.ensure = slow
         provider = env["mailing.provider"].search([], order="id", limit=1)
         with Ledger(env) as ledger:
             return ledger.run_as_one(sql_counts.fold, provider.id)

@@ -18,22 +18,19 @@ BACK_TO_THE_FIRST = """
 
 
 def send_some(env, step, mailing_id):
-    """Send to three of them, and leave the jobs of the others."""
+    """Send to three of them, and have a channel of one's own for the others."""
     env["mailing.mailing"].browse(mailing_id).mailing_trace_ids.sorted()[:3]._send()
+    root = env.ref("queue_job.channel_root")
+    channel = env["queue.job.channel"].create({"name": "own", "parent_id": root.id})
+    function = env.ref("mass_mailing_queue.job_function_mailing_mailing_job_send")
+    function.channel_id = channel
+    return channel.id
 
 
 def test_an_update_in_the_middle_loses_and_repeats_nobody(scope, workspace):
     """What is new is there, what people changed stays, and the rest is sent."""
     database, sink, shell, mailing_id = sending.prepare(scope, 8)
-    shell.run(send_some, mailing_id=mailing_id)
-    channel = database.value(
-        "INSERT INTO queue_job_channel (name, complete_name) "
-        "VALUES ('own', 'root.own') RETURNING id"
-    )
-    database.execute(
-        "UPDATE queue_job_function SET channel_id = %s WHERE method = '_job_send'",
-        (channel,),
-    )
+    channel = shell.run(send_some, mailing_id=mailing_id)
     database.execute(BACK_TO_THE_FIRST)
     command = [workspace.environment.odoo, "-d", database.name]
     command += ["-c", shell.config.write(shell.folder / "update.conf")]

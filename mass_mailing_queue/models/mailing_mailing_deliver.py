@@ -177,7 +177,7 @@ class MailingMailing(models.Model):
         )
         if status is None:
             if reason := ledger.run(sql.mailing_refusal, self.id):
-                raise DeliveryStopped(self.env._("The mailing is %s.", reason))
+                raise DeliveryStopped(self._queue_describe_refusal(reason))
         return status == "process"
 
     def _queue_transmit(self, session, route, messages):

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 from psycopg2 import errors
 
-from odoo import models
+from odoo import api, models
 from odoo.tools import config
 from odoo.tools.lru import LRU
 
@@ -170,5 +170,17 @@ class MailingMailing(models.Model):
             self._queue_request_pause(reason)
             raise DeliveryStopped(self.env._("This database may be a copy."))
         if reason := ledger.run(sql.mailing_refusal, self.id):
-            raise DeliveryStopped(self.env._("The mailing is %s.", reason))
+            raise DeliveryStopped(self._queue_describe_refusal(reason))
         self._queue_check_hours(ledger)
+
+    @api.model
+    def _queue_describe_refusal(self, reason):
+        """Return in words why a mailing sends nothing now.
+
+        :param str reason: as ``sql.mailing_refusal`` returns it
+        """
+        return {
+            "deleted": self.env._("The mailing is deleted."),
+            "paused": self.env._("The mailing is paused."),
+            "stopped": self.env._("The mailing is stopped."),
+        }[reason]

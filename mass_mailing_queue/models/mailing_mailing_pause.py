@@ -182,7 +182,8 @@ class MailingMailing(models.Model):
         """Return why it paused and what to do, in words."""
         words = {
             "account": self.env._(
-                "The mail server refuses to send: %s Repair it, then resume.", detail
+                "The mail server refuses to send. Repair it, then resume. Reason: %s",
+                detail,
             ),
             "copy": self.env._(
                 "This database is not the one that began this mailing: it may be a "
@@ -194,15 +195,16 @@ class MailingMailing(models.Model):
                 "this mailing. Resume if its recipients are still to get it."
             ),
             "content": self.env._(
-                "The email could be made for none of the last recipients: %s "
-                "Mend the content, then resume.",
+                "The email could be made for none of the last recipients. Mend the "
+                "content, then resume. Reason: %s",
                 detail,
             ),
             "failures": self.env._(
                 "Too many emails failed: %s. See why, then resume.", detail
             ),
             "bug": self.env._(
-                "A job of this mailing failed: %s See its jobs, then resume.", detail
+                "A job of this mailing failed. See its jobs, then resume. Reason: %s",
+                detail,
             ),
         }
         if kind != "failures":

@@ -5,6 +5,7 @@ from odoo import fields, models
 from odoo.tools import format_time
 
 from .. import sql_screens
+from ..wording import format_number
 
 #: Bars of the chart at most: more cannot be told apart on a phone.
 CHART_BARS = 90
@@ -150,7 +151,7 @@ class MailingMailing(models.Model):
                 hours=minutes // 60,
                 minutes=minutes % 60,
             )
-        return self.env._("%s days", f"{minutes / 1440:.1f}")
+        return self.env._("%s days", format_number(self.env, minutes / 1440, "%.1f"))
 
     def _queue_describe_outage(self):
         found = sql_screens.outage(self.env.cr, self._queue_find_server().id or 0)

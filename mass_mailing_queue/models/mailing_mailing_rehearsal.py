@@ -187,7 +187,10 @@ class MailingMailing(models.Model):
         if (route.mail_server_id == REHEARSAL_SERVER) != is_rehearsal_server:
             return Reply(
                 Verdict.BROKEN,
-                text=self.env._("A rehearsal and a mail server came together."),
+                text=self.env._(
+                    "A rehearsal was about to leave through a real mail server, or a "
+                    "mailing through the rehearsal server: nothing was sent."
+                ),
             )
         return super()._queue_transmit(session, route, messages)
 

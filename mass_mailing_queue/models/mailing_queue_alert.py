@@ -55,7 +55,7 @@ class MailingQueueAlert(models.Model):
         default="watching",
     )
     checks = fields.Integer(
-        "Checks in a Row", help="In so many checks in a row it was seen."
+        "Checks in a Row", help="Number of checks in a row in which it was seen."
     )
     value = fields.Integer(
         default=-1,
@@ -208,10 +208,8 @@ class MailingQueueAlert(models.Model):
         _logger.warning("Alert raised: %s mailing=%s", self.kind, self.mailing_id.id)
         if self.mailing_id:
             self.mailing_id._queue_log("stall", "no-progress")
-        self._tell(
-            self._label(),
-            self.env._("%s Diagnose says what to do.", self.message),
-        )
+        advice = self.env._("Open Diagnose to see what to do.")
+        self._tell(self._label(), f"{self.message}\n{advice}")
 
     def _clear(self):
         self.ensure_one()

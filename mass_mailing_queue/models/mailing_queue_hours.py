@@ -44,7 +44,8 @@ class MailingQueueHours(models.Model):
         "Time Zone",
         required=True,
         default=lambda self: self._default_tz(),
-        help="Of these days and times, whoever sends and wherever recipients are.",
+        help="These days and times are in this time zone, whoever sends and wherever "
+        "recipients are.",
     )
     mailing_ids = fields.One2many("mailing.mailing", "queue_hours_id")
 

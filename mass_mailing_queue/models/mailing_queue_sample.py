@@ -16,7 +16,7 @@ class MailingQueueSample(models.Model):
     _log_access = False
 
     mailing_id = fields.Many2one("mailing.mailing", required=True, ondelete="cascade")
-    res_id = fields.Integer(required=True)
+    res_id = fields.Integer("Record ID", required=True)
 
     _record_uniq = models.UniqueIndex("(mailing_id, res_id)")
 

@@ -50,12 +50,15 @@ class MailingTrace(models.Model):
         "Resume or requeue the job to send it after all.",
     )
     queue_attempts = fields.Integer(
-        "Attempts", readonly=True, help="Emails that a server accepted or refused."
+        "Attempts",
+        readonly=True,
+        help="How often a server has accepted or refused this email.",
     )
     queue_next_attempt = fields.Datetime(
         "Next Attempt",
         readonly=True,
-        help="The server asked to come later: nothing is sent to them before.",
+        help="The server asked to come later: nothing is sent to this recipient before "
+        "then.",
     )
     queue_smtp_code = fields.Integer(
         "Reply Code",

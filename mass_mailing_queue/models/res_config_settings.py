@@ -17,7 +17,7 @@ NUMBERS = {
     "alert_minutes": ALERT_MINUTES,
 }
 
-#: Letters of a token that nobody guesses.
+#: Characters of a token that nobody guesses.
 MIN_TOKEN = 20
 
 
@@ -37,7 +37,7 @@ class ResConfigSettings(models.TransientModel):
     )
 
     mass_mailing_queue_pause_failures = fields.Integer(
-        "Failures that Pause",
+        "Failures Before Pausing",
         help="A mailing pauses by itself when more than so many of its last emails "
         "failed, and its responsible is told why. 0: never.",
     )
@@ -96,7 +96,7 @@ class ResConfigSettings(models.TransientModel):
             if token and (len(token) < MIN_TOKEN or not token.isascii()):
                 raise ValidationError(
                     self.env._(
-                        "A token has %s letters or more, such as those of "
+                        "A token has %s ASCII characters or more, such as those of "
                         "openssl rand -hex 32.",
                         MIN_TOKEN,
                     )
@@ -111,8 +111,8 @@ class ResConfigSettings(models.TransientModel):
             if failures and failures >= settings.mass_mailing_queue_pause_window:
                 raise ValidationError(
                     self.env._(
-                        "A mailing can pause on fewer failures than the emails among "
-                        "which they are counted."
+                        "The number of failures must be smaller than the number of "
+                        "emails among which they are counted."
                     )
                 )
 
@@ -120,9 +120,7 @@ class ResConfigSettings(models.TransientModel):
     def _check_mass_mailing_queue_numbers(self):
         for settings in self:
             if any(settings[f"mass_mailing_queue_{name}"] < 0 for name in NUMBERS):
-                raise ValidationError(
-                    self.env._("Failures, recipients and minutes are 0 or more.")
-                )
+                raise ValidationError(self.env._("These numbers are 0 or more."))
 
     @api.constrains("mass_mailing_queue_job_size")
     def _check_mass_mailing_queue_job_size(self):

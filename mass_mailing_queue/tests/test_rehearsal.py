@@ -124,7 +124,7 @@ class TestRehearsal(QueueCase):
             self._finish(rehearsal)
         self.assertFalse(self.sent)
         self.assertEqual(rehearsal.state, "stopped")
-        self.assertIn("came together", rehearsal.reason)
+        self.assertIn("nothing was sent", rehearsal.reason)
 
     def test_a_mailing_is_not_delivered_over_the_rehearsal_server(self):
         """Its recipients would count as sent and have nothing."""

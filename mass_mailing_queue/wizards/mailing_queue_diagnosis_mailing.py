@@ -143,7 +143,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             self.env.cr, mailings.ids
         ):
             line = self.env._(
-                "%(worker)s, since %(seconds)s seconds",
+                "%(worker)s, for %(seconds)s seconds",
                 worker=self._describe_worker(worker),
                 seconds=round(seconds),
             )
@@ -153,7 +153,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             findings.append(
                 self._finding(
                     80,
-                    self.env._("%s emails are with workers that are gone.", len(dead)),
+                    self.env._("Emails with workers that are gone: %s.", len(dead)),
                     self._advise_on_limit()
                     or self.env._(
                         "In a minute they are shown as in doubt. Look at the server's "
@@ -167,7 +167,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                 self._finding(
                     46,
                     self.env._(
-                        "%s emails wait for an answer of the mail server.", len(slow)
+                        "Emails that wait for an answer of the mail server: %s.",
+                        len(slow),
                     ),
                     self.env._("The mail server is slow. Ask its provider."),
                     slow,
@@ -209,8 +210,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                 self._finding(
                     81,
                     self.env._(
-                        "%(count)s emails are in doubt: their workers ended before the "
-                        "mail server answered, or were killed by limit_time_real.",
+                        "Emails in doubt: %(count)s. A worker ended before the mail "
+                        "server answered, or was killed by limit_time_real.",
                         count=count,
                     ),
                     f"{limit} {advice}",
@@ -220,7 +221,7 @@ class MailingQueueDiagnosis(models.TransientModel):
         return [
             self._finding(
                 62,
-                self.env._("%s emails may or may not have arrived.", count),
+                self.env._("Emails that may or may not have arrived: %s.", count),
                 advice,
                 self._describe_doubts(rows),
             )
@@ -244,9 +245,9 @@ class MailingQueueDiagnosis(models.TransientModel):
                 findings.append(
                     self._finding(
                         64,
-                        self.env._("%s recipients are held.", mailing.queue_held),
+                        self.env._("Recipients held: %s.", mailing.queue_held),
                         self.env._(
-                            "Somebody cancelled their jobs or set them to done. Press "
+                            "Somebody cancelled their job or set it to done. Press "
                             "Resume to send to them after all."
                         ),
                         mailing=mailing,
@@ -277,7 +278,7 @@ class MailingQueueDiagnosis(models.TransientModel):
                 42,
                 self.env._("Emails failed."),
                 self.env._(
-                    "Mend what can be mended, then press Retry on the mailing. "
+                    "Mend what can be mended, then press Retry Failed on the mailing. "
                     "Addresses that do not exist are best removed from its list."
                 ),
                 [f"{count} × {words}" for count, words in reasons],
@@ -291,7 +292,7 @@ class MailingQueueDiagnosis(models.TransientModel):
         return [
             self._finding(
                 72,
-                self.env._("%s jobs failed.", sum(count for _name, count in rows)),
+                self.env._("Failed jobs: %s.", sum(count for _name, count in rows)),
                 self._for_administrator(
                     self.env._(
                         "That is an error in Odoo or in an addon: read it on the job, "

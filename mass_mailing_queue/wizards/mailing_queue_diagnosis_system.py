@@ -73,7 +73,7 @@ class MailingQueueDiagnosis(models.TransientModel):
                     self._for_administrator(
                         self.env._(
                             "Is Odoo started with max_cron_threads = 1 or more, and is "
-                            "none of them stuck? See the server's log."
+                            "no scheduled action stuck? See the server's log."
                         )
                     ),
                 )
@@ -211,7 +211,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             self._finding(
                 40,
                 self.env._(
-                    "limit_time_real is %(limit)s seconds, usual are %(usual)s.",
+                    "limit_time_real is %(limit)s seconds; %(usual)s is usual.",
                     limit=config["limit_time_real"],
                     usual=USUAL_LIMIT,
                 ),

@@ -7,6 +7,7 @@ from odoo.tools import config
 from ..discretion import conceal_words
 from ..models.mailing_mailing_job import CHUNK_SIZE
 from ..replies import Verdict
+from ..wording import format_number
 
 #: An email that is larger costs more than it brings (bytes).
 LARGE = 1_000_000
@@ -95,14 +96,19 @@ class MailingQueueDiagnosis(models.TransientModel):
     def _describe_times(self, times, parts, mailing):
         steps = self._get_steps()
         total = sum(times.values())
-        details = [f"{steps[step][0]}: {times[step]:.3f} s" for step in times]
+        details = [
+            f"{steps[step][0]}: {format_number(self.env, seconds, '%.3f')} s"
+            for step, seconds in times.items()
+        ]
         if parts:
             details.append(self._describe_parts(parts))
         slow = self._get_slow()
         if total <= slow:
             return self._finding(
                 11,
-                self.env._("One email takes %s s.", f"{total:.2f}"),
+                self.env._(
+                    "One email takes %s s.", format_number(self.env, total, "%.2f")
+                ),
                 details=details,
                 mailing=mailing,
             )
@@ -110,10 +116,11 @@ class MailingQueueDiagnosis(models.TransientModel):
         return self._finding(
             66 if total > 10 * slow else 47,
             self.env._(
-                "One email takes %(total)s s, slowest is %(step)s: %(seconds)s s.",
-                total=f"{total:.2f}",
+                "One email takes %(total)s s; the slowest step is %(step)s: "
+                "%(seconds)s s.",
+                total=format_number(self.env, total, "%.2f"),
                 step=steps[slowest][0],
-                seconds=f"{times[slowest]:.2f}",
+                seconds=format_number(self.env, times[slowest], "%.2f"),
             ),
             self.env._(
                 "%s A session is kept for further emails: connecting, encryption and "
@@ -170,7 +177,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             self.env._("Each email has %s kB.", parts.size // 1000),
             self.env._(
                 "Link to attachments and images instead of sending them: that is "
-                "faster, and large mailings are taken for spam."
+                "faster, and large emails are often taken for spam."
             ),
             [self._describe_parts(parts)],
             mailing,

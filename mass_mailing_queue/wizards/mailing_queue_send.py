@@ -35,7 +35,7 @@ class MailingQueueSend(models.TransientModel):
     )
     left_out = fields.Integer(compute="_compute_left_out")
     estimated = fields.Boolean(readonly=True)
-    judged = fields.Boolean(readonly=True)
+    judged = fields.Boolean("Left Out is Known", readonly=True)
     server = fields.Char("Through", readonly=True)
     duration = fields.Char(readonly=True)
     ends_at = fields.Datetime("Ends", readonly=True)

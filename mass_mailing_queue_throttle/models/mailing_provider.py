@@ -253,7 +253,7 @@ class MailingProvider(models.Model):
                         self.env._(
                             "%s is between 0 and 90 %%: more would leave nothing to "
                             "send with.",
-                            self._fields[name].string,
+                            self._fields[name]._description_string(self.env),
                         )
                     )
 
@@ -384,21 +384,22 @@ class MailingProvider(models.Model):
     def _tell_stopped(self, reason=None):
         """Tell the responsible that the provider refuses the account, once a stop.
 
+        It is found again as what a program has scheduled, of which there is nothing
+        else here: its words are in the language of whoever met the refusal.
+
         :param str reason: by default what the state says
         """
-        summary = self.env._("Sending account refused")
+        todo = "mail.mail_activity_data_todo"
         for provider in self:
             stopped = reason or provider._live().get("stopped")
-            open_activity = provider.activity_ids.filtered(
-                lambda activity: activity.summary == summary
-            )
-            if stopped and not open_activity:
+            if stopped and not provider.activity_search([todo]):
                 provider.activity_schedule(
-                    "mail.mail_activity_data_todo",
-                    summary=summary,
+                    todo,
+                    summary=self.env._("Sending account refused"),
                     note=Markup("<p>%s</p>")
                     % self.env._(
-                        "The provider answered: %s Repair the account, then resume it.",
+                        "The provider refuses the account. Repair it, then resume it. "
+                        "Reason: %s",
                         stopped,
                     ),
                     user_id=(provider.user_id or self.env.ref("base.user_admin")).id,

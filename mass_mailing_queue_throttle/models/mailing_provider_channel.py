@@ -67,7 +67,7 @@ class MailingProvider(models.Model):
             return self.env._(
                 "The account has no channel of its own in the server's configuration. "
                 "While its %(capacity)s senders are at work, further workers wait for "
-                "one of them to finish and are missing elsewhere.",
+                "one of them to finish and are not available for other work.",
                 **values,
             )
         if slots[channel] > self.capacity:

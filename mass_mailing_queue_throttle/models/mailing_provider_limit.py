@@ -7,6 +7,8 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.mass_mailing_queue.wording import format_number
+
 from .. import presets
 
 #: Seconds of each period; a month is counted by the calendar (UTC).
@@ -64,7 +66,7 @@ class MailingProviderLimit(models.Model):
     ramp = fields.Selection(
         [(ramp.key, ramp.name) for ramp in presets.RAMPS.values()],
         "Warm-up",
-        help="A new address or domain begins with little and sends more each day. "
+        help="A new IP address or domain begins with little and sends more each day. "
         "After the last day the amount applies.",
     )
     ramp_start = fields.Date("First Day", default=fields.Date.context_today)
@@ -144,7 +146,7 @@ class MailingProviderLimit(models.Model):
                     "%(amount)s is not a limit: give a number from 0.001 to "
                     "%(maximum)s. To send nothing, pause the account.",
                     amount=amount,
-                    maximum=f"{MAX_AMOUNT:,}",
+                    maximum=format_number(self.env, MAX_AMOUNT),
                 )
             )
 
@@ -176,14 +178,17 @@ class MailingProviderLimit(models.Model):
 
     @api.constrains("ramp", "period")
     def _check_ramp(self):
-        periods = dict(self._fields["period"]._description_selection(self.env))
+        ramps, periods = (
+            dict(self._fields[name]._description_selection(self.env))
+            for name in ("ramp", "period")
+        )
         for limit in self.filtered("ramp"):
             ramp = presets.RAMPS[limit.ramp]
             if limit.period != ramp.period:
                 raise ValidationError(
                     self.env._(
                         "The warm-up %(ramp)s is for a limit of messages %(period)s.",
-                        ramp=ramp.name,
+                        ramp=ramps[limit.ramp],
                         period=periods[ramp.period],
                     )
                 )
@@ -196,11 +201,13 @@ class MailingProviderLimit(models.Model):
             self.origin, self.source = "user", False
 
     @api.depends("amount", "effective", "unit", "period", "scope", "domain")
+    @api.depends_context("lang")
     def _compute_display_name(self):
+        each = self.env._("each sending domain")
         for limit in self:
             name = limit._describe(limit.amount)
             if limit.scope == "domain":
-                name += f" ({limit.domain or self.env._('each sending domain')})"
+                name += f" ({limit.domain or each})"
             limit.display_name = name
 
     def _describe(self, amount=None):
@@ -212,7 +219,7 @@ class MailingProviderLimit(models.Model):
             for name in ("unit", "period")
         ]
         amount = self.effective if amount is None else amount
-        return " ".join([f"{amount:,.10g}", *labels])
+        return " ".join([format_number(self.env, amount, "%.10g"), *labels])
 
     @api.model_create_multi
     def create(self, vals_list):

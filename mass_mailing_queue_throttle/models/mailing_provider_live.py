@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
+from odoo.addons.mass_mailing_queue.wording import format_number
+
 from .. import sql_parts, sql_replies, sql_screens
 
 #: A rate beyond this is none: what was reduced long ago and has recovered since
@@ -111,11 +113,13 @@ class MailingProvider(models.Model):
     def _format_rate(self, rate):
         if not rate:
             return self.env._("unlimited")
-        if rate >= 1:
-            return self.env._("%s a second", f"{rate:,.3g}")
-        if rate * 60 >= 1:
-            return self.env._("%s a minute", f"{rate * 60:,.3g}")
-        return self.env._("%s an hour", f"{rate * 3600:,.3g}")
+        seconds = next((one for one in (1, 60) if rate * one >= 1), 3600)
+        number = format_number(self.env, rate * seconds, "%.3g")
+        if seconds == 1:
+            return self.env._("%s a second", number)
+        if seconds == 60:
+            return self.env._("%s a minute", number)
+        return self.env._("%s an hour", number)
 
     # ------------------------------------------------------------------
     # State
@@ -124,6 +128,7 @@ class MailingProvider(models.Model):
     @api.depends(
         "limit_ids.effective", "limit_ids.period", "paused", "pause_reason", "capacity"
     )
+    @api.depends_context("lang")
     def _compute_live(self):
         for provider in self:
             live = provider._live()
@@ -160,7 +165,9 @@ class MailingProvider(models.Model):
                 limit, used = tightest
                 provider.quota_percent = 100 * used / limit.effective
                 provider.quota_label = self.env._(
-                    "%(used)s of %(limit)s", used=f"{used:,}", limit=limit._describe()
+                    "%(used)s of %(limit)s",
+                    used=format_number(self.env, used),
+                    limit=limit._describe(),
                 )
 
     def _usage(self):

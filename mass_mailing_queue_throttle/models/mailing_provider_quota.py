@@ -8,6 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.mass_mailing_queue.ledger import Ledger, commit
+from odoo.addons.mass_mailing_queue.wording import format_number
 
 from .. import presets, quotas, sql, sql_counts, sql_replies
 from .mailing_provider_limit import MAX_AMOUNT
@@ -191,9 +192,11 @@ class MailingProvider(models.Model):
             (self.env._("Used this month"), quota.month_used, quota.month),
         ):
             if used is not None:
-                lines.append(
-                    f"{label}: {used:,.10g}" + (f" / {of:,.10g}" if of else "")
-                )
+                figures = [
+                    format_number(self.env, figure, "%.10g")
+                    for figure in ([used, of] if of else [used])
+                ]
+                lines.append(f"{label}: {' / '.join(figures)}")
         labels = {
             "delivery_attempts": self.env._("Delivery attempts, last 24 hours"),
             "bounces": self.env._("Bounces, last 24 hours"),
@@ -203,13 +206,14 @@ class MailingProvider(models.Model):
             "standing": self.env._("Standing"),
             "total": self.env._("Credits"),
             "remain": self.env._("Credits left"),
-            "reset_frequency": self.env._("Credits come back"),
+            "reset_frequency": self.env._("Credits are renewed"),
             "overage": self.env._("Beyond the credits"),
             "next_reset": self.env._("Next credits"),
         }
         for name, value in quota.details.items():
-            shown = f"{value:,.10g}" if isinstance(value, int | float) else value
-            lines.append(f"{labels.get(name, name)}: {shown}")
+            if isinstance(value, int | float):
+                value = format_number(self.env, value, "%.10g")
+            lines.append(f"{labels.get(name, name)}: {value}")
         return "\n".join(lines) or False
 
     def _stop(self, reason):

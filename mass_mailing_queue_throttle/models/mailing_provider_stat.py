@@ -34,7 +34,7 @@ class MailingProviderStat(models.Model):
     )
     messages = fields.Integer()
     clock = fields.Char(
-        "Minute of the Day",
+        "Date and Minute",
         compute="_compute_clock",
         help="To group messages by minute.",
     )

@@ -20,10 +20,16 @@ class MailingProviderState(models.Model):
 
     provider_id = fields.Many2one("mailing.provider", required=True, ondelete="cascade")
     version = fields.Integer(help="Changes whenever a person changes the provider.")
-    tat = fields.Float(help="When the next message may leave at the reduced rate.")
-    reduced_rate = fields.Float(help="Messages a second, as of the last reduction.")
+    tat = fields.Float(
+        "Next Turn", help="When the next message may leave at the reduced rate."
+    )
+    reduced_rate = fields.Float(
+        help="Messages a second, at the time of the last reduction."
+    )
     reduced_at = fields.Float()
-    reduced_capacity = fields.Integer(help="Senders, as of the last reduction.")
+    reduced_capacity = fields.Integer(
+        help="Senders, at the time of the last reduction."
+    )
     capacity_at = fields.Float()
     taken = fields.Integer(help="Turns taken since the last reduction.")
     taken_at = fields.Float(help="When the last turn was taken.")
@@ -69,7 +75,7 @@ class MailingProviderBucket(models.Model):
     limit_id = fields.Integer(required=True)
     shape = fields.Char(required=True, help="Period and unit that are counted.")
     domain = fields.Char(required=True)
-    tat = fields.Float()
+    tat = fields.Float("Next Turn")
 
     _limit_uniq = models.UniqueIndex("(limit_id, domain)")
 

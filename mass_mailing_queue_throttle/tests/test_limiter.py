@@ -11,7 +11,7 @@ from odoo.tests import tagged
 
 from odoo.addons.mass_mailing_queue.tests.common import refused, wrapped
 
-from .. import limiter, sql, sql_screens
+from .. import limiter, sql, sql_counts, sql_screens
 from .common import ProviderCase
 
 
@@ -274,7 +274,7 @@ class TestLimiter(ProviderCase):
         self.assertEqual(sum(tally.mapped("messages")), 4)
 
     def test_mail_leaves_even_if_it_cannot_be_counted(self):
-        self.patch(sql, "tally", lambda *_args: 1 / 0)
+        self.patch(sql_counts, "tally", lambda *_args: 1 / 0)
         with self.assertLogs(
             "odoo.addons.mass_mailing_queue_throttle.models.ir_mail_server", "WARNING"
         ):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import format_datetime
 
 from odoo.addons.mass_mailing_queue.sql_runner import RUNNER_LOCK
 
@@ -129,6 +130,33 @@ class TestProviderLive(ProviderCase):
         self._committed()
         self.assertEqual(self.provider.state, "running")
 
+    def test_a_stop_is_told_once_in_whatever_languages_it_is_met(self):
+        """And a person's own reminder does not stand for it."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self._run_sql(sql_replies.stop, self.provider.id, "535 Authentication failed")
+        mine = self.provider.activity_schedule(
+            "mail.mail_activity_data_todo", summary="Call them", automated=False
+        )
+        self.provider._tell_stopped()
+        self.provider.with_context(lang="fr_FR")._tell_stopped()
+        self.assertEqual(len(self.provider.activity_ids - mine), 1)
+
+    def test_numbers_are_in_the_language_of_the_user(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        limit = self._add_limit(2_000_000.5, "minute")
+        day = self._add_limit(20_000, "day")
+        self._use(day, 1_234)
+        german = self.provider.with_context(lang="de_DE")
+        self.assertEqual(limit.display_name, "2,000,000.5 messages a minute")
+        self.assertTrue(
+            limit.with_context(lang="de_DE").display_name.startswith("2.000.000,5 ")
+        )
+        self.assertTrue(self.provider.quota_label.startswith("1,234 of 19,000 "))
+        self.assertRegex(german.quota_label, r"^1\.234 \w+ 19\.000 ")
+        self.assertEqual(self.provider.effective_rate, "9.5 a second")
+        self.assertTrue(german.effective_rate.startswith("9,5 "))
+        self.assertEqual(self.provider._format_rate(100_000), "1e+05 a second")
+
     def test_quota_that_is_used_up_says_when_it_opens(self):
         limit = self._add_limit(100, "day")
         self._use(limit, 38)
@@ -142,6 +170,13 @@ class TestProviderLive(ProviderCase):
             self._hours_until(self.provider.recovers_at), 24.25, delta=0.3
         )
         self.assertFalse(self.provider.can_resume, "only time opens it")
+
+    def test_diagnosis_says_until_when_by_the_users_clock(self):
+        self.env.user.tz = "Asia/Tokyo"
+        self._use(self._add_limit(100, "day"), 95)
+        finding = self.env["mailing.queue.diagnosis"]._describe_account(self.provider)
+        opens = format_datetime(self.env, self.provider.recovers_at, tz="Asia/Tokyo")
+        self.assertEqual(finding["details"], [f"Until {opens}"])
 
     def test_month_that_is_used_up_opens_with_the_next(self):
         self._use(self._add_limit(100, "month"), 95)

@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 from odoo import api, models
+from odoo.tools import format_datetime
 
 #: How grave it is what an account does.
 GRAVITY = {"paused": 91, "stopped": 89, "resting": 84, "reduced": 60}
@@ -51,7 +52,8 @@ class MailingQueueDiagnosis(models.TransientModel):
         }
         details = []
         if provider.recovers_at:
-            details.append(self.env._("Until %s UTC", provider.recovers_at))
+            until = format_datetime(self.env, provider.recovers_at)
+            details.append(self.env._("Until %s", until))
         return self._finding(
             GRAVITY[provider.state],
             self.env._(

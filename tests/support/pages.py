@@ -1,6 +1,6 @@
 """The pages that people read: their links, and what they tell people to run.
 
-    python -m tests.support.pages      # say which links lead nowhere
+python -m tests.support.pages      # say which links lead nowhere
 """
 
 import dataclasses
