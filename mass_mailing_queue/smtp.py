@@ -10,6 +10,7 @@ import time
 from email import policy
 from email.message import EmailMessage
 
+from .pipelining import Pipeline
 from .replies import Reply, Verdict, classify
 
 _logger = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class Session:
         self.last_used = time.monotonic()
         if isinstance(connection, smtplib.SMTP):
             self._watch(connection)
+            if connection.has_extn("pipelining"):
+                Pipeline(connection)
 
     def _watch(self, connection):
         # Other addons subclass the connection or return their own, so the two

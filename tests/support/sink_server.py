@@ -152,6 +152,11 @@ class Handler:
             await server.push(refusal)
             await self._close(server)
 
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        """Say that commands may come together: they are read one by one anyway."""
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", responses[-1]]
+
     async def before_tls(self, server):
         return await self._obey(server, "tls", usual=None)
 

@@ -1,0 +1,187 @@
+"""Commands in one piece mean what they mean one by one, whatever a server answers."""
+
+import itertools
+import smtplib
+import socket
+import threading
+
+import pytest
+
+from .test_fuzz_modules import load
+
+(pipelining,) = load("mass_mailing_queue", "pipelining")
+
+SENDER, ADDRESSES = "news@example.org", ["a@example.com", "b@example.com"]
+MESSAGE = b"Subject: News\r\n\r\nHello.\r\n"
+MAIL = ("250 ok", "451 later", "550 no", "421 bye")
+RCPT = ("250 ok", "251 forwarded", "452 full", "550 unknown", "421 bye")
+#: To DATA with recipients, and to DATA without any.
+DATA = ("354 go on", "451 later", "421 bye")
+NOBODY = ("503 no recipients", "354 go on")
+END = ("250 accepted", "554 spam", "421 bye")
+
+
+class Server:
+    """A server that answers one session as it is told, and then every one well.
+
+    :param answers: dict of stage → list of replies; those that are used up are good
+    """
+
+    def __init__(self, **answers):
+        self.answers = {stage: list(replies) for stage, replies in answers.items()}
+        #: Commands in the pieces in which they came; messages that were accepted.
+        self.pieces, self.messages = [], []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        connection, _address = self._listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with connection:
+            self._connection, self._buffer = connection, b""
+            self._say("220 test")
+            recipients = 0
+            while (line := self._line()) is not None:
+                verb = line[:4].upper()
+                if verb == "EHLO":
+                    self._say("250-test\r\n250 PIPELINING")
+                elif verb == "QUIT":
+                    return self._say("221 bye")
+                elif verb in ("RSET", "NOOP"):
+                    self._say("250 ok")
+                elif verb == "MAIL":
+                    mail = self._answer("mail", "250 ok")
+                    recipients = 0
+                elif verb == "RCPT":
+                    good = mail[0] == "2" and self._answer("rcpt", "250 ok")[0] == "2"
+                    recipients += good
+                    if mail[0] != "2":
+                        self._say("503 no sender")
+                elif verb == "DATA":
+                    self._data(recipients)
+                if self._connection.fileno() < 0:
+                    return None
+        return None
+
+    def _data(self, recipients):
+        if not recipients:
+            if self._answer("nobody", "503 no recipients")[0] == "3":
+                self._body()
+                self._say("554 no recipients")
+        elif self._answer("data", "354 go on")[0] == "3":
+            body = self._body()
+            if self._answer("end", "250 accepted")[0] == "2":
+                self.messages.append(body)
+
+    def _answer(self, stage, good):
+        left = self.answers.get(stage)
+        reply = left.pop(0) if left else good
+        self._say(reply)
+        if reply.startswith("421"):
+            self._connection.close()
+        return reply
+
+    def _say(self, reply):
+        if self._connection.fileno() >= 0:
+            self._connection.sendall(reply.encode() + b"\r\n")
+
+    def _read(self):
+        if self._connection.fileno() < 0:
+            return False
+        try:
+            piece = self._connection.recv(65_536)
+        except OSError:
+            return False
+        self.pieces.append(piece.decode())
+        self._buffer += piece
+        return bool(piece)
+
+    def _line(self):
+        while b"\r\n" not in self._buffer:
+            if not self._read():
+                return None
+        line, _end, self._buffer = self._buffer.partition(b"\r\n")
+        return line.decode()
+
+    def _body(self):
+        lines = []
+        while (line := self._line()) not in (".", None):
+            lines.append(line)
+        return lines
+
+    def close(self):
+        self._listener.close()
+        self._thread.join(10)
+
+
+def talk(answers, pipelined):
+    """Send a message, then another one on the same connection if there still is one.
+
+    :return: what `smtplib` said of each, and how many arrived
+    """
+    server = Server(**answers)
+    said = []
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=10) as connection:
+        connection.ehlo()
+        if pipelined:
+            pipelining.Pipeline(connection)
+        for _message in range(2):
+            try:
+                said.append(connection.sendmail(SENDER, ADDRESSES, MESSAGE))
+            except (smtplib.SMTPException, OSError) as error:
+                said.append((type(error).__name__, getattr(error, "args", ())))
+    server.close()
+    return said, server
+
+
+@pytest.mark.parametrize("mail", MAIL)
+def test_whatever_is_answered_means_the_same(mail):
+    """For every answer to every command; and the next message is not confused."""
+    # Who is refused as a sender is answered alike for all recipients.
+    repeats = itertools.product(RCPT, repeat=2) if mail == MAIL[0] else [RCPT[:2]]
+    for rcpt in repeats:
+        for data, nobody, end in itertools.product(DATA, NOBODY, END):
+            answers = {
+                "mail": [mail],
+                "rcpt": rcpt,
+                "data": [data],
+                "nobody": [nobody],
+                "end": [end],
+            }
+            plain, usual = talk(answers, pipelined=False)
+            said, server = talk(answers, pipelined=True)
+            lost = "421" in f"{mail} {rcpt} {data} {end}" and "421" in str(plain)
+            assert said[0] == plain[0], answers
+            if not lost:
+                assert said[1] == plain[1], answers
+                assert server.messages == usual.messages, answers
+
+
+def test_what_is_sent_at_once():
+    """All commands of a message in one piece, before any of them is answered."""
+    said, server = talk({}, pipelined=True)
+    assert said == [{}, {}]
+    assert len(server.messages) == 2
+    commands = (
+        f"mail FROM:<{SENDER}>\r\n"
+        "rcpt TO:<a@example.com>\r\nrcpt TO:<b@example.com>\r\ndata\r\n"
+    )
+    assert server.pieces.count(commands) == 2
+
+
+def test_an_option_cannot_bring_commands_along():
+    """`smtplib` refuses it, and nothing of it was sent ahead."""
+    server = Server()
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=10) as connection:
+        connection.ehlo()
+        pipelining.Pipeline(connection)
+        with pytest.raises(ValueError, match="newline"):
+            connection.sendmail(
+                SENDER, ADDRESSES, MESSAGE, rcpt_options=["X\r\nrcpt TO:<x@y.z>"]
+            )
+        connection.rset()
+        assert connection.sendmail(SENDER, ADDRESSES, MESSAGE) == {}
+    server.close()
+    assert "x@y.z" not in "".join(server.pieces)
