@@ -77,7 +77,12 @@ def test_a_refused_sender_pauses_and_says_why(served):
         "SELECT queue_pause_reason FROM mailing_mailing WHERE id = %s", (mailing_id,)
     )[0]
     assert "not owned by you" in reason
-    assert campaigns.count(database, mailing_id, "outgoing") == 3
+    # Another worker may be at it still.
+    database.wait_for(
+        "SELECT count(*) = 3 FROM mailing_trace "
+        "WHERE mass_mailing_id = %s AND trace_status = 'outgoing'",
+        (mailing_id,),
+    )
     sink.rules()
     rpc.press("mailing.mailing", "action_queue_resume", [mailing_id])
     campaigns.wait_until_done(database, mailing_id)

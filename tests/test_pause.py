@@ -41,10 +41,9 @@ def sending(scope):
     return database, sink, mailing, rpc
 
 
-@pytest.mark.parametrize("button", ["action_queue_pause", "action_queue_cancel"])
-def test_it_stops_within_one_message_of_each_worker(sending, button):
-    """What is under way arrives, and nothing else; Resume sends the rest, once."""
-    database, sink, mailing, rpc = sending
+def press(sending, button):
+    """Press it, and see what is under way arrive, and nothing else."""
+    _database, sink, mailing, rpc = sending
     rpc.press("mailing.mailing", button, [mailing])
     pressed = time.time()
     # Time for four more of each worker.
@@ -52,13 +51,24 @@ def test_it_stops_within_one_message_of_each_worker(sending, button):
     late = [message for message in sink.messages() if message.at > pressed]
     assert len(late) <= WORKERS
     assert sink.count() < RECIPIENTS
-    if button == "action_queue_pause":
-        sink.rules()
-        rpc.press("mailing.mailing", "action_queue_resume", [mailing])
+
+
+def test_pause_stops_within_one_message_of_each_worker(sending):
+    """Resume sends to the rest, and to nobody twice."""
+    database, sink, mailing, rpc = sending
+    press(sending, "action_queue_pause")
+    sink.rules()
+    rpc.press("mailing.mailing", "action_queue_resume", [mailing])
     campaigns.wait_until_done(database, mailing)
     verdict = compare(sink, database, mailing, RECIPIENTS)
-    if button == "action_queue_pause":
-        assert verdict.flawless, str(verdict)
-    else:
-        assert verdict.statuses == {"sent": sink.count(), "cancel": len(verdict.lost)}
-        assert not verdict.duplicates, str(verdict)
+    assert verdict.flawless, str(verdict)
+
+
+def test_cancel_stops_within_one_message_of_each_worker(sending):
+    """The rest is cancelled, and nobody else is."""
+    database, sink, mailing, _rpc = sending
+    press(sending, "action_queue_cancel")
+    campaigns.wait_until_done(database, mailing)
+    verdict = compare(sink, database, mailing, RECIPIENTS)
+    assert verdict.statuses == {"sent": sink.count(), "cancel": len(verdict.lost)}
+    assert not verdict.duplicates, str(verdict)

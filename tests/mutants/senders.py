@@ -279,7 +279,6 @@ mutant(
         "AND true",
     ),
     tests=[
-        "tests/test_pause.py::"
-        "test_it_stops_within_one_message_of_each_worker[action_queue_pause]",
+        "tests/test_pause.py::test_pause_stops_within_one_message_of_each_worker",
     ],
 )
