@@ -7,6 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
+from ..support.process import end_as_interrupted
 from ..support.workspace import Workspace
 from . import costs, memory, permit, planning, rates, report, workers
 
@@ -27,6 +28,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
     options = parser.parse_args()
+    end_as_interrupted()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")

@@ -4,6 +4,8 @@ from .contenders import Ours, processor_seconds
 
 RECIPIENTS = 2_000
 PROFILED = 500
+#: What jobs of larger campaigns carry.
+JOB_SIZE = 100
 
 #: The steps of a recipient's way, and the functions that are them.
 STEPS = {
@@ -82,7 +84,7 @@ def _measure(scope, content):
     ours.send()
     spent = processor_seconds(ours.server) - spent
     ours.server.stop()
-    ours = Ours(scope, PROFILED, content)
+    ours = Ours(scope, PROFILED, content, job_size=JOB_SIZE)
     ours.server.stop()
     seen = profiled(scope, ours.database, ours.draft)
     return {

@@ -7,11 +7,11 @@ series can be made in parts.
 """
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 
 from tests.support.environment import ROOT
+from tests.support.process import end_as_interrupted
 from tests.support.templates import sources
 
 from . import drafts, plan, report
@@ -21,8 +21,7 @@ BUILD = ROOT / "build" / "chaos"
 
 def main(arguments=None):
     options = parse(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    end_as_interrupted()
     reports = report.Reports(
         BUILD / ("undurable" if options.undurable else "results"), code()
     )

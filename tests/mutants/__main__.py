@@ -11,6 +11,7 @@ import sys
 import time
 
 from ..support.environment import ROOT
+from ..support.process import end_as_interrupted
 from ..support.workspace import Workspace
 from . import MUTANTS, runner
 
@@ -19,6 +20,7 @@ BUILD = ROOT / "build" / "mutants"
 
 def main(arguments=None):
     options = parse(arguments)
+    end_as_interrupted()
     # Those that need a template of their own take the others' place: last.
     mutants = sorted(
         (MUTANTS[name] for name in options.names or MUTANTS),

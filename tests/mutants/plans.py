@@ -4,6 +4,7 @@ from . import mutant
 
 SQL = "sql.py"
 PLAN = "models/mailing_mailing_plan.py"
+TRACES = "models/mailing_mailing_traces.py"
 MAILING = "models/mailing_mailing.py"
 TRACE = "models/mailing_trace.py"
 WIZARD = "wizards/mail_compose_message.py"
@@ -125,7 +126,7 @@ mutant(
 mutant(
     "all_seen",
     "the look-up of a slice's own addresses among those already reached",
-    (PLAN, "        if emails is None or any(", "        if True or any("),
+    (TRACES, "        if emails is None or any(", "        if True or any("),
     tests=SMALL_READS[:1],
 )
 mutant(

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -24,6 +25,12 @@ class ProcessFailure(AssertionError):
 
 class WaitFailure(AssertionError):
     """What a suite waited for did not come."""
+
+
+def end_as_interrupted():
+    """Have SIGTERM and SIGHUP end this process as Ctrl-C does: what it started, too."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def wait_until(condition, seconds, what="the condition", interval=0.05):

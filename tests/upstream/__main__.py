@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from ..support.environment import ROOT
+from ..support.process import end_as_interrupted
 from ..support.workspace import Workspace
 from . import report, runs
 from .suites import FAMILIES, chosen
@@ -28,6 +29,7 @@ def main():
         families = list(chosen(options.suites))
     except ValueError as error:
         parser.error(str(error))
+    end_as_interrupted()
     results, unexplained, stale = [], [], []
     with Workspace(BUILD / "tests") as workspace:
         environment = workspace.environment
