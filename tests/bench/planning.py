@@ -93,16 +93,24 @@ def _draft(scope, recipients):
 
 
 def _first_email(scope, database, draft, sink):
-    """Press Send as a person does, and look at the clock; the rest is not sent."""
+    """Press Send as a person does, and look at the clock; the rest is not sent.
+
+    The first time is not measured: workers that have just started have neither routes
+    nor caches, and take seconds for their first request, whatever it is.
+    """
     server = scope.server(database, workers=6, channels="root:4,root.mail:4").start()
     rpc = server.rpc()
-    (mailing,) = rpc.call("mailing.mailing", "copy", [[draft]])
-    begun = time.time()
-    rpc.press("mailing.mailing", "action_launch", [mailing])
-    returned = time.time() - begun
-    wait_until(sink.count, 300, "the first email")
-    first = sink.messages()[0].at - begun
-    rpc.press("mailing.mailing", "action_queue_pause", [mailing])
+    for _time in range(2):
+        (mailing,) = rpc.call("mailing.mailing", "copy", [[draft]])
+        before = sink.count()
+        begun = time.time()
+        rpc.press("mailing.mailing", "action_launch", [mailing])
+        returned = time.time() - begun
+        wait_until(lambda before=before: sink.count() > before, 300, "an email")
+        first = sink.messages()[before].at - begun
+        rpc.press("mailing.mailing", "action_queue_pause", [mailing])
+        # What is under way arrives.
+        time.sleep(5)
     server.stop()
     return {
         "send_returns_seconds": round(returned, 2),
