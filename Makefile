@@ -1,7 +1,7 @@
 # Every target builds what it needs first; what is built is in build/.
 
 PYTHON ?= python3
-PROCESSES ?= 3
+PROCESSES ?= 4
 RECIPIENTS ?= 10000
 WORKERS ?= 4
 JOB_SIZE ?=
