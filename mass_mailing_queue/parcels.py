@@ -19,6 +19,7 @@ class Parcel:
     list_ids: list
 
     def addresses(self):
+        """Return the addresses (normalized) that its emails go to, as a set."""
         return {to for email in self.emails for to in email["email_to_normalized"]}
 
 

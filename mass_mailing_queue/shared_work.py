@@ -102,6 +102,7 @@ class SharedHeaders(type(email.policy.SMTP)):
     """
 
     def header_store_parse(self, name, value):
+        """Parse a text that was a header before no second time."""
         if type(value) is not str:
             return super().header_store_parse(name, value)
         return _parse_header(self.header_factory, name, value)

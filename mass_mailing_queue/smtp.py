@@ -98,6 +98,7 @@ class Session:
         return code == 250
 
     def close(self):
+        """Take leave of the server, or just leave if it does not answer."""
         if self.connection is None:
             return
         try:

@@ -65,6 +65,7 @@ class Stencil:
         self._mark = f"m{secrets.token_hex(8)}"
 
     def __call__(self, text):
+        """Return what the function makes of a text, by itself or from the reference."""
         tokens = _TAG.split(str(text))
         if self._reference is None:
             self._type = type(text)

@@ -68,6 +68,7 @@ class Slot:
         return self.number is not None
 
     def close(self):
+        """Free the seat: PostgreSQL does when the connection is given back."""
         self._cr.close()
 
 

@@ -64,6 +64,7 @@ class MailingQueueHours(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        """Forget what was cached of the hours that there were."""
         hours = super().create(vals_list)
         self.env.registry.clear_cache()
         return hours

@@ -30,6 +30,7 @@ class IrMailServer(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        """Give each server an account: without one, it would have no limits."""
         servers = super().create(vals_list)
         servers._queue_for_campaigns()._queue_match()
         self.env.registry.clear_cache()

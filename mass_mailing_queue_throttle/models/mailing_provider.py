@@ -306,6 +306,7 @@ class MailingProvider(models.Model):
         return providers
 
     def copy_data(self, default=None):
+        """Tell a copy from its original by the name."""
         return [
             {**vals, "name": self.env._("%s (copy)", provider.name)}
             if "name" not in (default or {})
@@ -314,6 +315,7 @@ class MailingProvider(models.Model):
         ]
 
     def write(self, vals):
+        """Let who sends know what a person has changed, at once."""
         result = super().write(vals)
         if "config_server" in vals:
             self.env.registry.clear_cache()
@@ -332,6 +334,7 @@ class MailingProvider(models.Model):
             )
 
     def unlink(self):
+        """Take the account's channel along."""
         channels = self.sudo().channel_id
         result = super().unlink()
         channels.unlink()

@@ -223,6 +223,10 @@ class MailingProviderLimit(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        """Let who sends know the new limits at once.
+
+        :raises ValidationError: if an amount is none
+        """
         for vals in vals_list:
             self._check_amount(vals)
         limits = super().create(
@@ -235,6 +239,10 @@ class MailingProviderLimit(models.Model):
         return limits
 
     def write(self, vals):
+        """Let who sends know; what a person has changed is theirs from then on.
+
+        :raises ValidationError: if an amount is none
+        """
         if "domain" in vals:
             vals = dict(vals, domain=self._clean_domain(vals["domain"]))
         self._check_amount(vals)
@@ -246,6 +254,7 @@ class MailingProviderLimit(models.Model):
         return result
 
     def unlink(self):
+        """Let who sends know that a limit is gone."""
         providers = self.provider_id
         result = super().unlink()
         providers._queue_changed()
