@@ -63,6 +63,7 @@ class Pipeline:
         for line in ahead if self._connection.sock else ():
             code, _text = self._connection.getreply()
             if line == "data" and code == 354:
-                # It wants a message for nobody (RFC 2920, 3.1).
-                self._connection.send(".\r\n")
-                self._connection.getreply()
+                # It waits for a message. An empty one would end that (RFC 2920, 3.1),
+                # and reach whoever it has accepted, though smtplib goes by 250 and 251
+                # only. Of a connection that ends, nobody gets anything.
+                self._connection.close()

@@ -82,6 +82,13 @@ class Session:
 
         connection.send, connection.getreply = watched_send, watched_getreply
 
+    @property
+    def closed(self):
+        """Whether it has ended on our side."""
+        return (
+            isinstance(self.connection, smtplib.SMTP) and self.connection.sock is None
+        )
+
     def is_alive(self):
         """Return whether the next message can be tried on this session."""
         idle = time.monotonic() - self.last_used

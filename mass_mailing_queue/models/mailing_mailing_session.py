@@ -132,9 +132,10 @@ class MailingMailing(models.Model):
         later, its attempts count, and the others go on. If the next one breaks a fresh
         connection too, it is the server.
         """
-        session.lost = reply.code == 421 or reply.verdict in (
-            Verdict.UNREACHABLE,
-            Verdict.IN_DOUBT,
+        session.lost = (
+            session.closed
+            or reply.code == 421
+            or reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT)
         )
         if (
             reply.verdict is not Verdict.UNREACHABLE
