@@ -4,8 +4,13 @@ import configparser
 import dataclasses
 import datetime
 import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from . import sending, throttling
 from .support import pages
@@ -401,3 +406,68 @@ def test_what_is_there_and_what_is_not(campaign):
 def test_links_lead_somewhere(page):
     """Each relative link names a file that is there, and an anchor that it has."""
     assert not pages.broken_links(page)
+
+
+def test_no_block_is_forgotten():
+    """Whatever pages tell people to paste or run, a test does."""
+    assert not pages.unknown_blocks()
+    for name in {*pages.COMMANDS.values(), *pages.LANGUAGES.values()}:
+        assert (ROOT / "tests" / name).exists(), name
+
+
+def test_the_load_balancer_takes_its_configuration(environment, tmp_path):
+    """HAProxy reads it without a complaint."""
+    if not environment.haproxy:
+        pytest.skip("HAProxy is missing: python3 setup/environment balancer")
+    (block,) = pages.blocks("cfg")
+    path = tmp_path / "haproxy.cfg"
+    path.write_text(block.text)
+    done = subprocess.run(
+        [environment.haproxy, "-c", "-f", path], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr, done.stderr
+
+
+def test_what_prometheus_is_told_is_where_figures_are():
+    """Its path is our route's."""
+    (block,) = pages.blocks("yaml")
+    (job,) = yaml.safe_load(block.text)["scrape_configs"]
+    controller = ROOT / "mass_mailing_queue" / "controllers" / "metrics.py"
+    assert f'"{job["metrics_path"]}"' in controller.read_text()
+
+
+def commands(beginning):
+    """What pages tell people to run that begins so."""
+    lines = [
+        line for block in pages.blocks("console") for line in block.text.splitlines()
+    ]
+    return [shlex.split(line) for line in lines if line.startswith(beginning)]
+
+
+def test_what_is_searched_in_the_log_is_what_is_written_there(environment, tmp_path):
+    """Each alternative is a text of Odoo's server or of ours."""
+    server = next(
+        path / "odoo" / "service" / "server.py"
+        for path in Path(environment.addons_path[0]).parents
+        if (path / "odoo" / "service" / "server.py").exists()
+    )
+    ours = ROOT / "mass_mailing_queue" / "models" / "mailing_mailing_pause.py"
+    text = "".join(path.read_text() for path in (server, ours))
+    (tmp_path / "odoo.log").write_text(text)
+    found = commands("grep ")
+    assert found
+    for command in found:
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        for pattern in command[-2].split("|"):
+            assert pattern in done.stdout, pattern
+
+
+def test_contributors_can_run_one_test():
+    """The tests that the page names are there."""
+    chosen, inside = commands("build/environment/venv/bin/python -m ")
+    collect = [sys.executable, *chosen[1:], "--collect-only", "-q"]
+    assert subprocess.run(collect, cwd=ROOT, capture_output=True).returncode == 0
+    addon, _colon, name = inside[-1].strip("/").partition(":")
+    tests = (ROOT / addon / "tests").glob("test_*.py")
+    assert any(f"class {name}(" in path.read_text() for path in tests)

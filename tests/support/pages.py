@@ -1,6 +1,6 @@
 """The pages that people read: their links, and what they tell people to run.
 
-python -m tests.support.pages      # say which links lead nowhere
+python -m tests.support.pages   # say which links lead nowhere, and what is not run
 """
 
 import dataclasses
@@ -13,9 +13,9 @@ from .environment import ROOT
 ADDONS = ("mass_mailing_queue", "mass_mailing_queue_throttle")
 FENCE = re.compile(r"^([ ]*)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINKS = {
-    ".md": re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)"),
-    ".rst": re.compile(r"`[^`<]*<([^>\s]+)>`__?"),
-    ".html": re.compile(r"href=\"([^\"]+)\""),
+    ".md": re.compile(r"\[[^\]]*\]\(([^)\s]+)\)"),
+    ".rst": re.compile(r"(?:`[^`<]*<(?=[^>\s]+>`_)|(?:image|figure):: )([^>\s]+)"),
+    ".html": re.compile(r"(?:href|src)=\"([^\"]+)\""),
 }
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -30,6 +30,7 @@ class Block:
 
     page: str
     line: int
+    language: str
     text: str
 
     @property
@@ -39,6 +40,38 @@ class Block:
 
     def __str__(self):
         return f"{self.page}:{self.line}"
+
+
+#: Who runs a command that pages tell people to run, by how it begins.
+COMMANDS = {
+    "pip install odoo-addon-": "test_wheels.py",
+    "odoo -c odoo.conf -i ": "test_wheels.py",
+    "odoo -c odoo.conf -d database -u ": "test_migration.py",
+    "odoo -c odoo.conf": "test_wheels.py",
+    "odoo module uninstall ": "test_uninstall.py",
+    "odoo neutralize ": "test_copies.py",
+    "grep ": "test_documentation.py",
+    "build/environment/venv/bin/python -m ": "test_documentation.py",
+}
+#: Who runs the blocks of a language.
+LANGUAGES = dict.fromkeys(("cfg", "ini", "sql", "yaml"), "test_documentation.py")
+
+
+def unknown_blocks():
+    """Blocks, and lines of commands, that no test runs.
+
+    :return: list of (block, text)
+    """
+    unknown = []
+    for block in blocks():
+        if block.language == "console":
+            lines = block.text.splitlines()
+            unknown += [
+                (block, line) for line in lines if not line.startswith(tuple(COMMANDS))
+            ]
+        elif block.language not in LANGUAGES:
+            unknown.append((block, block.language))
+    return unknown
 
 
 def fragments():
@@ -58,16 +91,16 @@ def pages():
     return [ROOT / "README.rst", ROOT / "CONTRIBUTING.md", *made, *fragments()]
 
 
-def blocks(language):
-    """The fragments' fenced blocks of one language."""
+def blocks(language=None):
+    """The fenced blocks of one language, or of all, in what people write."""
     found = []
-    for path in fragments():
+    for path in [*fragments(), ROOT / "CONTRIBUTING.md"]:
         text = path.read_text(encoding="utf-8")
         for match in FENCE.finditer(text):
-            if match[2] == language:
+            if language in (None, match[2]):
                 line = text.count("\n", 0, match.start()) + 2
                 page = str(path.relative_to(ROOT))
-                found.append(Block(page, line, textwrap.dedent(match[3])))
+                found.append(Block(page, line, match[2], textwrap.dedent(match[3])))
     return found
 
 
@@ -110,7 +143,10 @@ def main():
     found = [(path, link) for path in pages() for link in broken_links(path)]
     for path, link in found:
         print(f"{path.relative_to(ROOT)}: {link} leads nowhere")
-    return 1 if found else 0
+    unknown = unknown_blocks()
+    for block, text in unknown:
+        print(f"{block}: no test runs {text!r}")
+    return 1 if found or unknown else 0
 
 
 if __name__ == "__main__":
