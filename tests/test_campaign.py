@@ -33,9 +33,12 @@ def test_a_campaign_with_workers_and_one_recipient_a_job(scope):
 
 
 def test_an_empty_configuration_sends_and_a_runner_takes_over(scope):
-    """Without a runner the scheduled action sends; one that appears repeats nobody."""
+    """Without a runner the scheduled action sends; one that appears repeats nobody.
+
+    So, too, where the mail server wants its commands one by one.
+    """
     database = scope.database(campaigns.MODULES)
-    sink = scope.sink().start()
+    sink = scope.sink(pipelining=False).start()
     mailing_id = scope.shell(database).run(
         campaigns.build, recipients=500, port=sink.port
     )

@@ -58,12 +58,20 @@ class Sink:
     :param spool: keep every accepted message whole
     :param peers: find out which process opened each connection
     :param tls: offer STARTTLS with a certificate that it signed itself
+    :param pipelining: offer to take commands in one piece
     """
 
     host = HOST
 
     def __init__(
-        self, folder, port=0, password=None, spool=False, peers=False, tls=False
+        self,
+        folder,
+        port=0,
+        password=None,
+        spool=False,
+        peers=False,
+        tls=False,
+        pipelining=True,
     ):
         self.folder = Path(folder)
         self.port = port
@@ -73,6 +81,7 @@ class Sink:
         self._command += ["--spool"] if spool else []
         self._command += ["--peers"] if peers else []
         self._command += ["--tls"] if tls else []
+        self._command += [] if pipelining else ["--one-by-one"]
         self._process = None
 
     @property

@@ -124,7 +124,13 @@ class Handler:
     """Decides by the rules and writes down what happened."""
 
     def __init__(
-        self, folder, password=None, spool=False, find_peers=False, tls_context=None
+        self,
+        folder,
+        password=None,
+        spool=False,
+        find_peers=False,
+        tls_context=None,
+        pipelining=True,
     ):
         self.folder = Path(folder)
         self.rules = RuleBook(self.folder / "rules.json")
@@ -133,6 +139,7 @@ class Handler:
         self.spool = self.folder / "spool" if spool else None
         self.password = password
         self.find_peers = find_peers
+        self.pipelining = pipelining
         self.tls_context = tls_context
         self.open = set()
         self.connections = 0
@@ -156,7 +163,8 @@ class Handler:
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
         """Say that commands may come together: they are read one by one anyway."""
         session.host_name = hostname
-        return [*responses[:-1], "250-PIPELINING", responses[-1]]
+        offer = ["250-PIPELINING"] if self.pipelining else []
+        return [*responses[:-1], *offer, responses[-1]]
 
     async def before_tls(self, server):
         return await self._obey(server, "tls", usual=None)
@@ -305,6 +313,7 @@ def main(arguments=None):
     parser.add_argument("--spool", action="store_true", help="keep whole messages")
     parser.add_argument("--peers", action="store_true", help="find who connects")
     parser.add_argument("--tls", action="store_true", help="offer STARTTLS")
+    parser.add_argument("--one-by-one", action="store_true", help="no PIPELINING")
     parser.add_argument("--attached", action="store_true", help="end with the parent")
     options = parser.parse_args(arguments)
     if options.attached:
@@ -320,6 +329,7 @@ def main(arguments=None):
         options.spool,
         options.peers,
         tls.server_context(options.folder) if options.tls else None,
+        not options.one_by_one,
     )
     with contextlib.suppress(KeyboardInterrupt):
         # Half of the processor's time, which the machine under test has more use for.
