@@ -9,7 +9,7 @@ import pytest
 
 from .test_fuzz_modules import load
 
-(pipelining,) = load("mass_mailing_queue", "pipelining")
+pipelining, smtp = load("mass_mailing_queue", "pipelining", "smtp")
 
 SENDER, ADDRESSES = "news@example.org", ["a@example.com", "b@example.com"]
 MESSAGE = b"Subject: News\r\n\r\nHello.\r\n"
@@ -201,3 +201,16 @@ def test_an_option_cannot_bring_commands_along():
         assert connection.sendmail(SENDER, ADDRESSES, MESSAGE) == {}
     server.close()
     assert "x@y.z" not in "".join(server.pieces)
+
+
+def test_a_session_knows_that_its_connection_has_ended():
+    """The next recipient gets another one, and is not taken for what broke it."""
+    server = Server(rcpt=["550 unknown"] * 2, nobody=["354 go on"])
+    connection = smtplib.SMTP("127.0.0.1", server.port, timeout=10)
+    connection.ehlo()
+    session = smtp.Session(connection)
+    assert not session.closed
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        connection.sendmail(SENDER, ADDRESSES, MESSAGE)
+    assert session.closed
+    server.close()
