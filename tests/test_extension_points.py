@@ -9,7 +9,7 @@ from .support.environment import ROOT
 
 ADDONS = Path(__file__).parent / "addons"
 EXAMPLE = "mass_mailing_queue_example"
-ROW = re.compile(r"^\| `(?P<model>[\w.]+)` \| `(?P<method>\w+)` \|", re.MULTILINE)
+ROW = re.compile(r"^\| `(?P<model>[\w.]+)` +\| `(?P<method>\w+)` +\|", re.MULTILINE)
 
 
 def methods(folder):
