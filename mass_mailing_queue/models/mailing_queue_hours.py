@@ -31,7 +31,12 @@ class MailingQueueHours(models.Model):
     fri = fields.Boolean("Friday", default=True)
     sat = fields.Boolean("Saturday")
     sun = fields.Boolean("Sunday")
-    hour_from = fields.Float("From", required=True, default=8.0)
+    hour_from = fields.Float(
+        "From",
+        required=True,
+        default=8.0,
+        help="Mailings that wait go on at this time of each day that is chosen.",
+    )
     hour_to = fields.Float(
         "Until",
         required=True,

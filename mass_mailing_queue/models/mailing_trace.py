@@ -66,10 +66,24 @@ class MailingTrace(models.Model):
         help="What the server answered last: its code, and the enhanced code if it "
         "gives one. 4 at the beginning means later, 5 means never.",
     )
-    queue_smtp_status = fields.Char("Enhanced Reply Code", readonly=True)
+    queue_smtp_status = fields.Char(
+        "Enhanced Reply Code",
+        readonly=True,
+        help="Says more exactly what was wrong: 5.1.1 is an address that does not "
+        "exist, 4.2.2 a full mailbox.",
+    )
     queue_claim_token = fields.Integer(readonly=True, groups="base.group_system")
-    queue_claimed_by = fields.Char("Claimed By", readonly=True)
-    queue_claimed_at = fields.Datetime("Claimed At", readonly=True)
+    queue_claimed_by = fields.Char(
+        "Claimed By",
+        readonly=True,
+        help="The machine and the process that were sending this email last.",
+    )
+    queue_claimed_at = fields.Datetime(
+        "Claimed At",
+        readonly=True,
+        help="When they began. If they end before the server has answered, the "
+        "recipient becomes in doubt.",
+    )
 
     # Forbids a second plan of a recipient, and finds where planning stopped.
     _queue_plan_uniq = models.UniqueIndex(

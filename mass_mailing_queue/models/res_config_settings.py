@@ -71,6 +71,8 @@ class ResConfigSettings(models.TransientModel):
         "Channel to Tell",
         domain=[("channel_type", "=", "channel")],
         config_parameter="mass_mailing_queue.alert_channel_id",
+        help="A channel of Discuss that gets each alert once, and a word when it is "
+        "over.",
     )
 
     mass_mailing_queue_metrics_token = fields.Char(

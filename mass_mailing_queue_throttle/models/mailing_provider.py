@@ -57,6 +57,8 @@ class MailingProvider(models.Model):
         required=True,
         default="custom",
         tracking=True,
+        help="Whose mail server it is. Choosing another one replaces the limits below "
+        "by those that it publishes.",
     )
     confirmed = fields.Boolean(
         tracking=True,
@@ -75,6 +77,7 @@ class MailingProvider(models.Model):
         "queue_provider_id",
         "Outgoing Servers",
         groups="base.group_system",
+        help="All of them share the limits of this account.",
     )
     config_server = fields.Boolean(
         "Server of the Configuration File",
@@ -83,7 +86,11 @@ class MailingProvider(models.Model):
         help="The outgoing server that stands in odoo.conf, and in no record.",
     )
     limit_ids = fields.One2many(
-        "mailing.provider.limit", "provider_id", "Limits", copy=True
+        "mailing.provider.limit",
+        "provider_id",
+        "Limits",
+        copy=True,
+        help="All of them hold at once; the tightest decides how fast campaigns go.",
     )
     burst = fields.Float(
         # Below 1: messages that are under way for longer than others arrive together.

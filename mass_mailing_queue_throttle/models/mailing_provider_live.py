@@ -40,8 +40,17 @@ class MailingProvider(models.Model):
         help="What the limits allow, less the safety margin, the share of others, and "
         "what is kept free.",
     )
-    effective_rate = fields.Char("Rate Now", compute="_compute_live")
-    binding = fields.Char("Held Back by", compute="_compute_live")
+    effective_rate = fields.Char(
+        "Rate Now",
+        compute="_compute_live",
+        help="How fast campaigns may go at this moment, after what the provider has "
+        "answered.",
+    )
+    binding = fields.Char(
+        "Held Back by",
+        compute="_compute_live",
+        help="The limit or the state that decides the rate now.",
+    )
     last_reply = fields.Char(
         compute="_compute_live",
         help="The last answer of the provider that changed the rate or the state.",
@@ -53,7 +62,12 @@ class MailingProvider(models.Model):
         help="If the provider refuses nothing until then.",
     )
     can_resume = fields.Boolean(compute="_compute_live")
-    capacity_now = fields.Integer("Senders Now", compute="_compute_live")
+    capacity_now = fields.Integer(
+        "Senders Now",
+        compute="_compute_live",
+        help="How many jobs may send at the same time; fewer than usual after the "
+        "provider has refused connections.",
+    )
     quota_label = fields.Char("Quota Used", compute="_compute_live")
     quota_percent = fields.Float("Quota Used (%)", compute="_compute_live")
     messages_per_minute = fields.Integer(

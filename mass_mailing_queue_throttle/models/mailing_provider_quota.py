@@ -33,9 +33,23 @@ class MailingProvider(models.Model):
         groups="base.group_system",
         help="The provider's own interface that tells the account's real limits.",
     )
-    api_key_id = fields.Char("Access Key ID", copy=False, groups="base.group_system")
-    api_secret = fields.Char("Secret Key", copy=False, groups="base.group_system")
-    api_region = fields.Char("Region", groups="base.group_system")
+    api_key_id = fields.Char(
+        "Access Key ID",
+        copy=False,
+        groups="base.group_system",
+        help="Of a user of the provider who may do nothing but read the quota.",
+    )
+    api_secret = fields.Char(
+        "Secret Key",
+        copy=False,
+        groups="base.group_system",
+        help="Only used to read the quota; nothing is sent with it.",
+    )
+    api_region = fields.Char(
+        "Region",
+        groups="base.group_system",
+        help="Where the account is; limits are those of one region.",
+    )
     api_endpoint = fields.Char(
         "Endpoint",
         groups="base.group_system",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..support.process import end_as_interrupted
 from ..support.workspace import Workspace
-from . import costs, memory, permit, planning, rates, report, workers
+from . import costs, memory, permit, planning, rates, report, screens, workers
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 PARTS = {
@@ -21,6 +21,7 @@ PARTS = {
     "memory": memory.measure,
     "costs": costs.measure,
     "permit": permit.measure,
+    "screens": screens.measure,
 }
 
 

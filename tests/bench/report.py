@@ -61,6 +61,10 @@ MEANING = {
     "permit_us": "µs for a permit of three limits",
     "throttled_rate": "emails/s with limits that do not bind",
     "unthrottled_rate": "emails/s without limits",
+    "kanban_seconds": "s from the click to the cards, 100,000 being sent",
+    "form_seconds": "s from the click to the mailing with its progress",
+    "traces_seconds": "s from the click to those who wait",
+    "waiting_while_watched": "recipients who waited when the last screen was opened",
 }
 
 
