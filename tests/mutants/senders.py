@@ -253,7 +253,9 @@ mutant(
         'return known and bool(token) and kind.lower() == "bearer"',
         "return True",
     ),
-    tests=["tests/test_metrics.py::test_without_the_token_there_is_no_answer"],
+    tests=[
+        "tests/test_metrics.py::test_without_the_token_there_is_no_answer[-Bearer]"
+    ],
 )
 mutant(
     "metrics_with_empty_token",
@@ -268,7 +270,9 @@ mutant(
         "return known and bool(token) and",
         "return known and",
     ),
-    tests=["tests/test_metrics.py::test_without_the_token_there_is_no_answer"],
+    tests=[
+        "tests/test_metrics.py::test_without_the_token_there_is_no_answer[-Bearer]"
+    ],
 )
 mutant(
     "pause_not_seen",
