@@ -17,6 +17,8 @@ class Parcel:
     emails: list
     email_from: str
     list_ids: list
+    #: before this one, once it is claimed
+    attempts: int = 0
 
     def addresses(self):
         """Return the addresses (normalized) that its emails go to, as a set."""
@@ -32,7 +34,6 @@ class Route:
     session_key: tuple
     context: dict
     parcels: list = field(default_factory=list)
-    suspected: bool = False
     #: see ``smtp.set_boundaries``
     boundary: str = field(default_factory=lambda: secrets.token_hex(16))
     #: ``time.monotonic()`` after which the next message cannot start

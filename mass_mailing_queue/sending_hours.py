@@ -58,6 +58,32 @@ class SendingHours:
                 return (closes - now).total_seconds()
         return 0.0
 
+    def lasts(self, now, seconds):
+        """Return in how many seconds so much sending is done.
+
+        :param datetime now: aware
+        :param float seconds: that it takes while emails may leave
+
+        >>> from datetime import timezone
+        >>> office = SendingHours(frozenset(range(5)), 8, 18, "UTC")
+        >>> friday = datetime(2026, 3, 27, 17, tzinfo=timezone.utc)
+        >>> [office.lasts(friday, hours * 3600) / 3600 for hours in (1, 2, 52)]
+        [1.0, 64.0, 232.0]
+        """
+        # Whole weeks first: a slow account may need many.
+        week = len(self.days) * self._length().total_seconds()
+        weeks, seconds = divmod(seconds, week)
+        moment = now + timedelta(weeks=weeks)
+        while (left := self.closes_in(moment)) < seconds:
+            seconds -= left
+            moment += timedelta(seconds=left)
+            moment += timedelta(seconds=self.opens_in(moment))
+        return (moment - now).total_seconds() + seconds
+
+    def _length(self):
+        length = timedelta(hours=self.end - self.begin)
+        return length if length > timedelta() else length + timedelta(days=1)
+
     def _windows(self, now):
         """Return the windows around now, in order, as pairs of aware datetimes.
 
@@ -65,9 +91,7 @@ class SendingHours:
         that nothing leaves outside of what the clock on the wall shows.
         """
         zone = pytz.timezone(self.zone)
-        length = timedelta(hours=self.end - self.begin)
-        if length <= timedelta():
-            length += timedelta(days=1)
+        length = self._length()
         # A window that began yesterday may last; after the next one of today's weekday
         # all days have been seen.
         midnight = datetime.combine(now.astimezone(zone).date(), time())

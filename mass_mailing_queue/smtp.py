@@ -23,6 +23,9 @@ PROBE_AFTER = 2.0
 #: clients after 300 s (``smtpd_timeout``), most providers much sooner.
 CLOSE_AFTER = 60.0
 
+#: A server that does not answer to QUIT is not waited for any longer (seconds).
+LEAVE_SECONDS = 2.0
+
 # A line break that is none: the value goes on in the next line (RFC 5322, 2.2.3).
 _FOLD = re.compile(r"\r?\n[ \t]")
 _BREAK = re.compile(r"[\r\n]")
@@ -109,6 +112,9 @@ class Session:
         if self.connection is None:
             return
         try:
+            if not self.closed:
+                # Somebody waits for us, and nobody for the answer.
+                self.connection.sock.settimeout(LEAVE_SECONDS)
             self.connection.quit()
         except (smtplib.SMTPException, OSError):
             self.connection.close()
@@ -232,9 +238,13 @@ def read_failure(error, command):
         if isinstance(error, smtplib.SMTPServerDisconnected):
             return Reply(Verdict.UNREACHABLE, text=str(error))
         if isinstance(error, smtplib.SMTPRecipientsRefused):
-            # One message has several addresses only if the recipient's field has.
-            code, text = next(iter(error.recipients.values()), (0, ""))
-            return classify(code, _decode(text), "rcpt")
+            # One message has several addresses only if the recipient's field has. If one
+            # of them may be tried again, all are.
+            replies = [
+                classify(code, _decode(text), "rcpt")
+                for code, text in error.recipients.values() or [(0, "")]
+            ]
+            return min(replies, key=lambda reply: reply.verdict is Verdict.REJECTED)
         if isinstance(error, smtplib.SMTPResponseException):
             if isinstance(error, smtplib.SMTPAuthenticationError):
                 command = "auth"

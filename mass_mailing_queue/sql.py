@@ -68,7 +68,8 @@ def next_due(cr, trace_ids):
     """
     cr.execute(
         """
-        SELECT EXTRACT(EPOCH FROM min(COALESCE(queue_next_attempt, '-infinity'))
+        SELECT EXTRACT(EPOCH FROM min(COALESCE(queue_next_attempt,
+                                               now() AT TIME ZONE 'utc'))
                                   - (now() AT TIME ZONE 'utc'))
           FROM mailing_trace
          WHERE id = ANY(%s) AND trace_status = 'outgoing' AND queue_planned
@@ -110,10 +111,12 @@ _CLAIM = """
         WHERE target.id = %(trace)s AND trace.id = target.id
           AND trace.trace_status = 'outgoing' AND trace.queue_planned
           AND NOT COALESCE(trace.queue_held, false)
+          AND COALESCE(trace.queue_next_attempt, '-infinity')
+              <= now() AT TIME ZONE 'utc'
           AND mailing.state = 'sending'
           AND NOT COALESCE(mailing.queue_paused, false)
           AND NOT COALESCE(mailing.queue_cancelled, false)
-    RETURNING trace.trace_status
+    RETURNING trace.trace_status, COALESCE(trace.queue_attempts, 0)
 """
 _CLAIM_TYPES = {
     "trace": "int",
@@ -137,8 +140,8 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
     :param str message_id: Message-ID that is about to leave
     :param int mail_id: the mail whose id its tracking pixel carries
     :param list list_ids: mailing lists whose opt-outs count
-    :return: ``process`` when claimed, ``cancel`` when excluded, ``None`` when the
-        recipient is not to be sent (any more)
+    :return: (``process`` when claimed, ``cancel`` when excluded, ``None`` when the
+        recipient is not to be sent to now or any more; attempts so far)
     """
     execute_prepared(
         cr,
@@ -154,8 +157,7 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
             "list_ids": list(list_ids),
         },
     )
-    row = cr.fetchone()
-    return row[0] if row else None
+    return cr.fetchone() or (None, 0)
 
 
 # What became of one recipient: see :func:`record`.

@@ -2,6 +2,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What is known of servers out of reach. See :mod:`.sql` for the two connections."""
 
+#: For how long it counts that one message broke a fresh connection (seconds). Shorter
+#: than until that message's next attempt, which is not to be taken for another one's.
+SUSPICION = 240
+
 
 def outage_wait(cr, server_id):
     """*ledger* Return the seconds until the server is to be tried again.
@@ -20,9 +24,37 @@ def outage_wait(cr, server_id):
 
 
 def outage_known(cr, server_id):
-    """*ledger* Return whether the server failed and has not answered since."""
-    cr.execute("SELECT 1 FROM mailing_queue_outage WHERE server_ref = %s", [server_id])
+    """*ledger* Return whether the server failed and has not answered since.
+
+    Nor is it known any more after :data:`SUSPICION` if it was only suspected.
+    """
+    cr.execute(
+        """
+        SELECT 1 FROM mailing_queue_outage
+         WHERE server_ref = %s
+           AND (retry_at > since
+                OR since > now() AT TIME ZONE 'utc' - %s * interval '1 second')
+        """,
+        [server_id, SUSPICION],
+    )
     return bool(cr.fetchone())
+
+
+def outage_suspect(cr, server_id, reply):
+    """*ledger* Note that a message broke a fresh connection; nobody waits for that."""
+    cr.execute(
+        """
+        INSERT INTO mailing_queue_outage AS outage
+                    (server_ref, since, retry_at, failures, reply)
+             VALUES (%(server)s, now() AT TIME ZONE 'utc',
+                     now() AT TIME ZONE 'utc', 0, %(reply)s)
+        ON CONFLICT (server_ref) DO UPDATE
+                SET since = EXCLUDED.since, retry_at = EXCLUDED.retry_at,
+                    failures = EXCLUDED.failures, reply = EXCLUDED.reply
+              WHERE outage.retry_at <= EXCLUDED.retry_at
+        """,
+        {"server": server_id, "reply": reply},
+    )
 
 
 def outage_begin(cr, server_id, reply):

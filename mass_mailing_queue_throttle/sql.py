@@ -278,13 +278,17 @@ def ensure(cr, provider_id, domains):
     )
     cr.execute(
         """
+        WITH state AS MATERIALIZED (
+            SELECT provider_id FROM mailing_provider_state
+             WHERE provider_id = %(provider)s FOR UPDATE
+        )
         INSERT INTO mailing_provider_bucket (provider_id, limit_id, domain, shape)
              SELECT DISTINCT quota.provider_id, quota.id,
                     CASE quota.scope WHEN 'domain' THEN sender.domain ELSE '' END,
                     quota.period || ' ' || quota.unit
-               FROM mailing_provider_limit quota, unnest(%(domains)s) AS sender(domain)
-              WHERE quota.provider_id = %(provider)s
-                AND (quota.scope = 'account'
+               FROM state JOIN mailing_provider_limit quota USING (provider_id),
+                    unnest(%(domains)s) AS sender(domain)
+              WHERE (quota.scope = 'account'
                      OR (sender.domain <> ''
                          AND COALESCE(quota.domain, '') IN ('', sender.domain)))
         ON CONFLICT (limit_id, domain) DO UPDATE

@@ -3,6 +3,7 @@
 from . import campaigns, sending
 from .support.ledger import compare
 from .support.process import wait_until
+from .support.sink_rules import Rule
 
 
 def plan_slowly(env, step, mailing_id, slice_size):
@@ -234,3 +235,41 @@ def test_two_people_press_each_button_at_once(scope):
     shell.run(sending.run_jobs)
     assert campaigns.count(database, other, "outgoing", "process") == 0
     assert len(sink.messages()) == 11
+
+
+def finish(env, step, mailing_id):
+    """Finish the mailing as its job does, and wait once nobody is seen to wait."""
+    from odoo.service.model import retrying
+
+    mailing = env["mailing.mailing"].browse(mailing_id)
+    looks = type(mailing)._queue_has_open_traces
+    steps = ["looked"]
+
+    def look(self):
+        found = looks(self)
+        if steps:
+            step(steps.pop())
+        return found
+
+    type(mailing)._queue_has_open_traces = look
+    # As queue_job does, a conflict is tried again.
+    return retrying(mailing._job_finish, env)
+
+
+def test_who_is_put_back_while_the_mailing_is_finished_is_sent(scope):
+    """The finalizer, which did not see them, collides with the person and looks again."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 2)
+    sink.rules(Rule("rcpt", reply="550 5.1.1 No such user", times=1))
+    sending.send_all(shell, mailing_id)
+    assert campaigns.count(database, mailing_id, "error") == 1
+    with shell.start(finish, mailing_id=mailing_id) as run:
+        run.wait_for("looked")
+        action = "action_retry_failed"
+        with shell.start(press, mailing_id=mailing_id, action=action) as person:
+            person.wait_for("ready")
+            person.go_on()
+            person.result()
+        run.go_on()
+        assert run.result() == "Not finished yet."
+    assert campaigns.state(database, mailing_id) == "sending"
+    assert campaigns.count(database, mailing_id, "outgoing") == 1

@@ -2,6 +2,7 @@
 
 from . import sending
 from .support.ledger import compare
+from .support.sink_rules import Rule
 
 
 def send_each(env, step, mailing_id, rested):
@@ -69,3 +70,15 @@ def test_what_fails_after_the_server_accepted_sends_nothing_again(scope):
     assert database.column("SELECT DISTINCT trace_status FROM mailing_trace") == [
         "sent"
     ]
+
+
+def test_a_message_that_is_refused_at_its_data_costs_no_other(scope):
+    """smtplib does not end the transaction then; the next MAIL would be nested."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 3)
+    sink.rules(Rule("data", reply="451 4.3.0 Try again later", times=1))
+    assert shell.run(send_each, mailing_id=mailing_id, rested=0) == 2
+    assert len(sink.messages()) == 2
+    assert database.query(
+        "SELECT queue_smtp_code, queue_attempts FROM mailing_trace "
+        "WHERE trace_status = 'outgoing'"
+    ) == [(451, 1)]

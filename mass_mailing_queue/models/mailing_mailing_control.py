@@ -186,6 +186,9 @@ class MailingMailing(models.Model):
             if mailing.state in ("done", "draft"):
                 mailing.write({"state": "sending"})
                 mailing._queue_unpause()
+            else:
+                # Whoever finishes it at this moment does not see whom we put back.
+                sql_people.touch(self.env.cr, mailing.id)
             mailing._queue_enqueue_plan()
 
     def write(self, vals):

@@ -75,6 +75,8 @@ class MailingMailing(models.Model):
                     used.delivered
                 ):
                     # Servers close a session after some messages: open another.
+                    if reply.verdict is Verdict.IN_DOUBT:
+                        self._queue_check_failures(ledger)
                     continue
                 if reply.text:
                     # Shown to more people than the recipient's trace.
@@ -166,7 +168,7 @@ class MailingMailing(models.Model):
         :return: whether it is ours to send now
         :raises DeliveryStopped: if the mailing does not send any more
         """
-        status = ledger.run(
+        status, parcel.attempts = ledger.run(
             sql.claim,
             parcel.trace_id,
             token,
@@ -212,6 +214,9 @@ class MailingMailing(models.Model):
             # Odoo could not read what it needed to send: nothing was accepted.
             return Reply(Verdict.DEFERRED, text=f"PostgreSQL: {error}")
         reply = smtp.read_failure(error, command)
+        if command == "build" and reply and reply.verdict is Verdict.UNREACHABLE:
+            # A file that could not be read: no server was asked for anything.
+            return replace(reply, verdict=Verdict.DEFERRED)
         if reply is None:
             # Not the server: an address, a header or a character that cannot be sent.
             args = [str(arg) for arg in error.args] or [type(error).__name__]
@@ -265,8 +270,7 @@ class MailingMailing(models.Model):
             failure_type, reason = self._queue_failure(reply)
         elif verdict is Verdict.DEFERRED:
             attempt = 1
-            trace = self.env["mailing.trace"].browse(parcel.trace_id)
-            attempts = (trace.queue_attempts or 0) + 1
+            attempts = parcel.attempts + 1
             reason, delay = reply.text, slicing.retry_delay(attempts)
             if attempts >= MAX_ATTEMPTS:
                 status, failure_type, delay = "error", "unknown", None

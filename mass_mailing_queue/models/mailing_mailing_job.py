@@ -124,6 +124,9 @@ class MailingMailing(models.Model):
         self._queue_check_may_send(ledger)
         self._queue_check_outage(ledger, self._queue_find_server().id)
         with self._queue_admission(ledger):
+            # What somebody has changed while this worker waited is what is sent.
+            commit(self.env)
+            self.env.invalidate_all()
             self._queue_deliver_chunks(ledger, trace_ids, seconds)
 
     def _queue_admission(self, ledger):

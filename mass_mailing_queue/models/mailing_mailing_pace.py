@@ -21,6 +21,9 @@ LOOK = 1.0
 #: So do jobs that wait for them, should nobody call them (seconds).
 LOOK_AGAIN = 900.0
 
+#: What takes longer has no end that is worth a date (seconds): ten years.
+FORESIGHT = 10 * 365 * 86_400
+
 #: Until when a mailing may be sent (``time.monotonic()``), by database and mailing.
 OPEN_UNTIL = LRU(256)
 
@@ -156,12 +159,15 @@ class MailingMailing(models.Model):
             return self._queue_describe_opening(seconds)
         return super()._queue_waits_for()
 
-    def _queue_seconds_left(self, waiting, rate):
-        """Wait for the sending hours first."""
-        seconds = super()._queue_seconds_left(waiting, rate)
-        if closed := self._queue_opens_in():
-            return seconds + closed
-        return seconds
+    def _queue_within_hours(self, seconds):
+        """Return how long sending takes with the hours in which nothing is sent.
+
+        :param float seconds: how long it takes without, ``False`` if nobody knows
+        """
+        if not (seconds and self.queue_hours_id) or seconds > FORESIGHT:
+            return seconds
+        hours = self.queue_hours_id._get_sending_hours()
+        return hours.lasts(datetime.now(timezone.utc), seconds)
 
     def _queue_obstacle(self):
         """Say before *Send* when the sending hours begin."""

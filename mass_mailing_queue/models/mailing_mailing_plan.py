@@ -335,6 +335,8 @@ class MailingMailing(models.Model):
                 "queue_paused": False,
                 "queue_pause_reason": False,
                 "queue_cancelled": False,
+                # Whom a cancelled mailing had not come to is not planned later either.
+                "queue_planned": True,
             }
         )
         mailing._queue_log("end", "cancelled" if cancelled else "done")

@@ -55,8 +55,8 @@ class MailingMailing(models.Model):
                 if row["waiting"]:
                     row["waits_for"] = mailing._queue_waits_for()
                 if row["running"]:
-                    row["seconds_left"] = mailing._queue_seconds_left(
-                        row["waiting"], row["rate"]
+                    row["seconds_left"] = mailing._queue_within_hours(
+                        mailing._queue_seconds_left(row["waiting"], row["rate"])
                     )
         return rows
 
@@ -100,6 +100,8 @@ class MailingMailing(models.Model):
 
     def _queue_seconds_left(self, waiting, rate):
         """Return how long the rest takes, ``False`` if nobody knows. Extension point.
+
+        Sending hours come on top.
 
         :param int waiting: recipients
         :param float rate: emails/second over the last minute

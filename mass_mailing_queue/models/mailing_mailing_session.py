@@ -130,10 +130,13 @@ class MailingMailing(models.Model):
         Is it the server that fails, or does this message make it fail? If nothing was
         known against the server, the message is suspected once: it is tried again
         later, its attempts count, and the others go on. If the next one breaks a fresh
-        connection too, it is the server.
+        connection too, of whatever job, it is the server.
         """
         session.lost = (
             session.closed
+            # Without RSET, which smtplib sends after most replies, but not after one to
+            # DATA: the server would refuse the next message's MAIL.
+            or (session.in_message and not session.accepted)
             or reply.code == 421
             or reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT)
         )
@@ -143,9 +146,8 @@ class MailingMailing(models.Model):
             or session.delivered
         ):
             return reply
-        if route.suspected or ledger.run(
-            sql_outage.outage_known, route.mail_server_id or 0
-        ):
+        server_ref = route.mail_server_id or 0
+        if ledger.run(sql_outage.outage_known, server_ref):
             return reply
-        route.suspected = True
+        ledger.run(sql_outage.outage_suspect, server_ref, reply.text[:200])
         return replace(reply, verdict=Verdict.DEFERRED)

@@ -157,6 +157,19 @@ class TestControl(QueueCase):
         self.assertFalse(self.sent)
         self.assertEqual(self.mailing.state, "done")
 
+    def test_whom_a_cancelled_mailing_had_not_come_to_stays_unplanned(self):
+        """Retry Failed is about those who failed, and about nobody else."""
+        self._contacts("late@example.com")
+        self.mailing.write({"queue_planned": False, "queue_paused": True})
+        self.first.write({"trace_status": "error", "failure_type": "unknown"})
+        self.mailing.action_queue_cancel()
+        self._run_jobs()
+        self.assertEqual(self.mailing.state, "done")
+        self.mailing.action_retry_failed()
+        self._run_jobs()
+        self.assertEqual(self.mailing.state, "done")
+        self.assertEqual(self.sent, [self.first.email])
+
     def test_a_resolved_doubt_leaves_the_banner(self):
         """An email in doubt that is opened has arrived."""
         self.first.write({"trace_status": "error", "failure_type": "queue_in_doubt"})

@@ -2,17 +2,20 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 import smtplib
+from datetime import timedelta
 from unittest.mock import patch
 
 import psycopg2
 
+from odoo import fields
 from odoo.tests import tagged
 
 from odoo.addons.link_tracker.models.link_tracker import LinkTracker
 from odoo.addons.mail.models.mail_mail import MailMail
 
-from .. import slicing, sql, sql_outage
+from .. import slicing, smtp, sql, sql_outage
 from ..models import mailing_mailing_session
+from ..replies import Verdict
 from .common import QueueCase, refused, wrapped
 
 
@@ -78,24 +81,29 @@ class TestDeliver(QueueCase):
         """H1: the second of two workers gets nothing."""
         args = (self.first.id, 11, "node:1", "<id>", 1, [])
         self.env.flush_all()
-        self.assertEqual(sql.claim(self.cr, *args), "process")
-        self.assertIsNone(sql.claim(self.cr, *args))
+        self.assertEqual(sql.claim(self.cr, *args)[0], "process")
+        self.assertIsNone(sql.claim(self.cr, *args)[0])
 
     def test_claim_is_refused_where_nothing_may_be_sent(self):
-        """Held recipients, and paused, cancelled or drafted mailings."""
+        """Held or deferred recipients, and paused, cancelled or drafted mailings."""
         claim = (self.first.id, 11, "node:1", "<id>", 1, [])
         for record, values, undo in (
             (self.first, {"queue_held": True}, {"queue_held": False}),
+            (
+                self.first,
+                {"queue_next_attempt": fields.Datetime.add(self.env.cr.now(), hours=1)},
+                {"queue_next_attempt": False},
+            ),
             (self.mailing, {"queue_paused": True}, {"queue_paused": False}),
             (self.mailing, {"queue_cancelled": True}, {"queue_cancelled": False}),
             (self.mailing, {"state": "draft"}, {"state": "sending"}),
         ):
             record.write(values)
             self.env.flush_all()
-            self.assertIsNone(sql.claim(self.cr, *claim), values)
+            self.assertIsNone(sql.claim(self.cr, *claim)[0], values)
             record.write(undo)
         self.env.flush_all()
-        self.assertEqual(sql.claim(self.cr, *claim), "process")
+        self.assertEqual(sql.claim(self.cr, *claim)[0], "process")
 
     def test_our_mails_take_no_place_in_the_mail_queue(self):
         """Native's batch is for native's mails, however many of ours wait."""
@@ -128,8 +136,8 @@ class TestDeliver(QueueCase):
         self.contacts[1].subscription_ids.opt_out = True
         self.env.flush_all()
         claim = (11, "node:1", "<id>", 1, self.list.ids)
-        self.assertEqual(sql.claim(self.cr, self.first.id, *claim), "cancel")
-        self.assertEqual(sql.claim(self.cr, self.second.id, *claim), "cancel")
+        self.assertEqual(sql.claim(self.cr, self.first.id, *claim)[0], "cancel")
+        self.assertEqual(sql.claim(self.cr, self.second.id, *claim)[0], "cancel")
         self.env.invalidate_all()
         self.assertEqual(self.first.failure_type, "mail_bl")
         self.assertEqual(self.second.failure_type, "mail_optout")
@@ -239,6 +247,55 @@ class TestDeliver(QueueCase):
         self.assertEqual(self.second.queue_attempts, 0)
         self.assertTrue(sql_outage.outage_known(self.cr, self.server.id))
 
+    def test_so_it_is_in_another_job(self):
+        """One recipient a job: the server's trouble is not each one's own."""
+
+        def breaks(_address):
+            self.session.in_message = True
+            return smtplib.SMTPServerDisconnected("reset")
+
+        self._remember_session()
+        self.replies["a@example.com"] = self.replies["b@example.com"] = breaks
+        first, second = self._jobs("_job_send")
+        self._postponed(first)
+        self._postponed(second)
+        self.assertEqual(self.first.queue_attempts, 1)
+        self.assertEqual(self.second.queue_attempts, 0)
+        self.assertTrue(sql_outage.outage_wait(self.cr, self.server.id))
+
+    def test_a_suspicion_is_forgotten(self):
+        """The message that broke it alone is no outage when it is tried again."""
+        sql_outage.outage_suspect(self.cr, self.server.id, "reset")
+        self.assertTrue(sql_outage.outage_known(self.cr, self.server.id))
+        self.assertFalse(sql_outage.outage_wait(self.cr, self.server.id))
+        self.cr.execute(
+            "UPDATE mailing_queue_outage SET since = since - %(age)s, "
+            "retry_at = retry_at - %(age)s",
+            {"age": timedelta(seconds=sql_outage.SUSPICION)},
+        )
+        self.assertFalse(sql_outage.outage_known(self.cr, self.server.id))
+        sql_outage.outage_suspect(self.cr, self.server.id, "reset")
+        self.assertTrue(sql_outage.outage_known(self.cr, self.server.id))
+        self.assertLess(sql_outage.SUSPICION, slicing.retry_delay(1))
+
+    def test_a_file_that_cannot_be_read_is_no_outage(self):
+        failing = patch.object(
+            type(self.env["ir.mail_server"]),
+            "_build_email__",
+            side_effect=FileNotFoundError("no such file"),
+        )
+        job = self._jobs("_job_send")[0]
+        with failing:
+            self._postponed(job)
+        self.assertEqual(self.first.queue_attempts, 1)
+        self.assertFalse(sql_outage.outage_known(self.cr, self.server.id))
+
+    def test_of_several_refused_addresses_one_may_be_tried_again(self):
+        error = smtplib.SMTPRecipientsRefused(
+            {"a@example.com": (550, b"5.1.1 no"), "b@example.com": (450, b"4.2.0 full")}
+        )
+        self.assertEqual(smtp.read_failure(error, "data").verdict, Verdict.DEFERRED)
+
     def test_content_that_fails_for_all_pauses(self):
         """A placeholder broken by an edit midway fails nobody for good."""
         self.mailing.body_html = '<p><t t-out="object.nothing"/></p>'
@@ -302,9 +359,8 @@ class TestDeliver(QueueCase):
         self.first.queue_planned = False
         self.env.flush_all()
         self.assertEqual(self.first._send(), 0)
-        self.assertIsNone(
-            sql.claim(self.cr, self.first.id, 11, "node:1", "<id>", 1, [])
-        )
+        claim = self.first.id, 11, "node:1", "<id>", 1, []
+        self.assertIsNone(sql.claim(self.cr, *claim)[0])
         self.assertFalse(self.sent)
 
     def test_servers_words_are_no_markup(self):

@@ -212,9 +212,13 @@ class TestSendingHours(QueueCase):
             mailing._queue_waits_for(), rf"^Sending hours: goes on \w+day {hour}\.$"
         )
         self.assertFalse(mailing._queue_may_stall(), "nobody is alarmed")
-        self.assertGreaterEqual(
-            mailing._queue_seconds_left(2, 0), mailing._queue_opens_in() - 1
-        )
+        self.assertFalse(mailing._queue_within_hours(False), "nobody knows")
+        # Half an hour a day: an hour ends in the third opening at the latest.
+        opens = mailing._queue_opens_in()
+        for seconds, least in ((60, opens + 59), (3600, opens + 86_400 + 1799)):
+            lasts = mailing._queue_within_hours(seconds)
+            self.assertAlmostEqual(lasts, least, delta=5)
+            self.assertFalse(mailing._queue_within_hours(0.0))
         mailing.queue_hours_id = False
         self.assertEqual(mailing._queue_may_stall(), mailing)
         self.assertNotIn("Sending hours", mailing._queue_waits_for() or "")

@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 import logging
+import smtplib
 from unittest.mock import patch
 
 from odoo.tests import tagged
@@ -37,6 +38,28 @@ class TestPause(QueueCase):
     def _send(self):
         self.mailing.action_launch()
         self._run_jobs()
+
+    def test_doubts_on_connections_that_delivered_pause_it_too(self):
+        """The server takes the first message of each, and dies with the second."""
+        self._limit(3, 10)
+        self.env["ir.config_parameter"].set_param("mass_mailing_queue.job_size", "12")
+        sessions = []
+        open_session = type(self.mailing)._queue_open_session
+
+        def opened(mailing, ledger, route):
+            sessions.append(open_session(mailing, ledger, route))
+            return sessions[-1]
+
+        def dies(_address):
+            sessions[-1].awaiting_reply = True
+            return smtplib.SMTPServerDisconnected("gone")
+
+        self.replies = dict.fromkeys(self.emails[1::2], dies)
+        with patch.object(type(self.mailing), "_queue_open_session", opened):
+            self._send()
+        self.assertTrue(self.mailing.queue_paused)
+        self.assertEqual(self.mailing.queue_in_doubt, 4)
+        self.assertEqual(len(self.sent), 4)
 
     def test_too_many_failures_pause_it(self):
         """The fourth of ten: nobody more is mailed, and the responsible is told."""

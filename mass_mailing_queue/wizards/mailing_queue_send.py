@@ -2,6 +2,9 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..models.mailing_mailing_pace import FORESIGHT
 
 
 class MailingQueueSend(models.TransientModel):
@@ -20,7 +23,7 @@ class MailingQueueSend(models.TransientModel):
         readonly=True, help="They have left the mailing list, or all that they were on."
     )
     blacklisted = fields.Integer(
-        readonly=True, help="Their address is on the exclusion list."
+        readonly=True, help="Their address is blacklisted."
     )
     duplicates = fields.Integer(
         "Same Address",
@@ -48,14 +51,16 @@ class MailingQueueSend(models.TransientModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Count when the dialog opens, whatever the caller says."""
-        mailings = self.env["mailing.mailing"]
-        return super().create(
-            [
-                self._prepare_send(mailings.browse(vals["mailing_id"]))
-                for vals in vals_list
-            ]
+        """Count when the dialog opens, whatever the caller says.
+
+        :raises UserError: if there is no mailing to send
+        """
+        mailings = self.env["mailing.mailing"].browse(
+            vals.get("mailing_id") for vals in vals_list
         )
+        if not all(mailings.ids) or len(mailings.exists()) < len(set(mailings.ids)):
+            raise UserError(self.env._("Open this from the mailing that is to be sent."))
+        return super().create([self._prepare_send(mailing) for mailing in mailings])
 
     def _prepare_send(self, mailing):
         mailing.check_access("write")
@@ -66,10 +71,10 @@ class MailingQueueSend(models.TransientModel):
             "mailing_id": mailing.id,
             "server": mailing._queue_describe_server(),
             "duration": bool(seconds) and mailing._queue_describe_seconds(seconds),
-            "ends_at": bool(seconds)
+            "ends_at": 0 < seconds < FORESIGHT
             and fields.Datetime.add(
                 fields.Datetime.now(),
-                seconds=round(seconds + mailing._queue_opens_in()),
+                seconds=round(mailing._queue_within_hours(seconds)),
             ),
             "obstacle": mailing._queue_obstacle(),
         }

@@ -16,9 +16,9 @@ mutant(
     "the commit of a claim before its message leaves",
     (
         DELIVER,
-        "        status = ledger.run(\n            sql.claim,",
+        "        status, parcel.attempts = ledger.run(\n            sql.claim,",
         '        ledger.run(lambda cr: cr.execute("BEGIN"))\n'
-        "        status = ledger.run(\n            sql.claim,",
+        "        status, parcel.attempts = ledger.run(\n            sql.claim,",
     ),
     (
         DELIVER,

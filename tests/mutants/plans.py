@@ -189,3 +189,29 @@ mutant(
     tests=["TestPlan.test_no_second_plan_of_a_recipient"],
     installs=True,
 )
+mutant(
+    "cancelled_is_planned_later",
+    "the end of planning when a cancelled mailing is done",
+    (
+        "models/mailing_mailing_plan.py",
+        '                "queue_planned": True,\n            }\n        )\n'
+        "        mailing._queue_log",
+        "            }\n        )\n        mailing._queue_log",
+    ),
+    tests=[
+        "TestControl.test_whom_a_cancelled_mailing_had_not_come_to_stays_unplanned"
+    ],
+)
+mutant(
+    "put_back_unseen",
+    "the collision of who puts recipients back with the finalizer",
+    (
+        "models/mailing_mailing_control.py",
+        "                sql_people.touch(self.env.cr, mailing.id)\n",
+        "                pass\n",
+    ),
+    tests=[
+        "tests/test_races.py::"
+        "test_who_is_put_back_while_the_mailing_is_finished_is_sent"
+    ],
+)

@@ -286,3 +286,52 @@ mutant(
         "tests/test_pause.py::test_pause_stops_within_one_message_of_each_worker",
     ],
 )
+mutant(
+    "data_left_open",
+    "the end of a connection on which a message was begun and not ended",
+    (
+        SESSION,
+        "            or (session.in_message and not session.accepted)\n",
+        "",
+    ),
+    tests=[
+        "tests/test_sessions.py::"
+        "test_a_message_that_is_refused_at_its_data_costs_no_other"
+    ],
+)
+mutant(
+    "suspicion_not_shared",
+    "what other jobs learn of a connection that a message broke",
+    (
+        SESSION,
+        "        ledger.run(sql_outage.outage_suspect, server_ref, reply.text[:200])\n",
+        "",
+    ),
+    tests=[
+        "TestDeliver.test_so_it_is_in_another_job",
+        "TestDeliver.test_a_second_message_that_breaks_it_is_the_servers_fault",
+    ],
+)
+mutant(
+    "doubts_not_counted",
+    "the look at failures after a doubt on a connection that has delivered",
+    (
+        DELIVER,
+        "                    if reply.verdict is Verdict.IN_DOUBT:\n"
+        "                        self._queue_check_failures(ledger)\n",
+        "",
+    ),
+    tests=["TestPause.test_doubts_on_connections_that_delivered_pause_it_too"],
+)
+mutant(
+    "deferred_claimed",
+    "the claim's look at when the next attempt is due",
+    (
+        "sql.py",
+        "          AND COALESCE(trace.queue_next_attempt, '-infinity')\n"
+        "              <= now() AT TIME ZONE 'utc'\n"
+        "          AND mailing.state",
+        "          AND mailing.state",
+    ),
+    tests=["TestDeliver.test_claim_is_refused_where_nothing_may_be_sent"],
+)
