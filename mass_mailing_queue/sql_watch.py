@@ -45,13 +45,14 @@ def fails_too_often(cr, mailing_id, failures, window):
     return bool(row and row[0])
 
 
-def failure_reasons(cr, mailing_ids, limit):
+def failure_reasons(cr, mailing_ids, in_doubt, limit):
     """Return why emails failed, the most frequent reason first.
 
     Replies of one code differ in what they quote: one of them stands for all. Where
     there is no code, texts are alike if they differ in addresses only.
     Index: ``mailing_trace_queue_failed_idx``.
 
+    :param bool in_doubt: whether those in doubt count, too
     :return: list of (failure type, reply's code, words of one, number of recipients)
     """
     cr.execute(
@@ -59,6 +60,7 @@ def failure_reasons(cr, mailing_ids, limit):
         SELECT failure_type, queue_smtp_code, max(failure_reason), count(*)
           FROM mailing_trace
          WHERE mass_mailing_id = ANY(%s) AND trace_status IN ('error', 'bounce')
+           AND (%s OR failure_type IS DISTINCT FROM 'queue_in_doubt')
          GROUP BY failure_type, queue_smtp_code, queue_smtp_status,
                   CASE WHEN queue_smtp_code IS NULL
                        THEN regexp_replace(left(failure_reason, 200),
@@ -66,7 +68,7 @@ def failure_reasons(cr, mailing_ids, limit):
                   END
          ORDER BY count(*) DESC, max(failure_reason) LIMIT %s
         """,
-        [list(mailing_ids), limit],
+        [list(mailing_ids), in_doubt, limit],
     )
     return cr.fetchall()
 

@@ -314,7 +314,7 @@ def test_archived_server(clinic):
     title, advice = clinic.first(mailing)
     clinic.database.execute("UPDATE ir_mail_server SET active = true")
     assert "mail server Sink is archived" in title
-    assert "Choose another one" in advice
+    assert "restore it" in advice
 
 
 def test_inactive_cron(clinic):

@@ -35,9 +35,9 @@ def sending(scope):
     rpc.set_parameter("mass_mailing_queue.job_size", "20")
     sink.rules(Rule("end", delay=DELAY))
     rpc.press("mailing.mailing", "action_launch", [mailing])
-    wait_until(lambda: sink.count() >= RECIPIENTS // 5, 60, "a fifth has arrived")
     busy = "SELECT count(DISTINCT queue_claimed_by) FROM mailing_trace"
-    assert database.value(busy) == WORKERS, "all of them send"
+    wait_until(lambda: database.value(busy) == WORKERS, 60, "all of them to send")
+    wait_until(lambda: sink.count() >= RECIPIENTS // 5, 60, "a fifth has arrived")
     return database, sink, mailing, rpc
 
 

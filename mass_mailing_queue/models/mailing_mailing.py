@@ -68,7 +68,7 @@ class MailingMailing(models.Model):
     queue_in_doubt = fields.Integer("In Doubt", compute="_compute_queue_counts")
     queue_held = fields.Integer("Held", compute="_compute_queue_counts")
     queue_failed = fields.Integer(
-        "Failed for Certain",
+        "Failed, not in Doubt",
         compute="_compute_queue_counts",
         help="Not those in doubt.",
     )

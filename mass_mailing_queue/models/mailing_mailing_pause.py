@@ -105,17 +105,20 @@ class MailingMailing(models.Model):
             self._queue_request_pause("failures", detail)
             raise DeliveryStopped(self.env._("Too many emails failed."))
 
-    def _queue_failure_reasons(self, limit=MAX_REASONS):
+    def _queue_failure_reasons(self, in_doubt=True):
         """Return why emails of these mailings failed, the most frequent reason first.
 
         Without the addresses that replies quote.
 
+        :param bool in_doubt: count those in doubt, too
         :return: list of (number of recipients, words)
         """
         self.env["mailing.trace"].flush_model()
         field = self.env["mailing.trace"]._fields["failure_type"]
         labels = dict(field._description_selection(self.env))
-        rows = sql_watch.failure_reasons(self.env.cr, self.ids, limit)
+        rows = sql_watch.failure_reasons(
+            self.env.cr, self.ids, in_doubt, MAX_REASONS
+        )
         return [
             (
                 count,

@@ -118,8 +118,8 @@ class MailingQueueAlert(models.Model):
             "growing",
             {
                 False: self.env._(
-                    "More and more recipients wait: %s now. More is sent than the "
-                    "workers and the sending account can do.",
+                    "More and more recipients wait: %s now. More mailings are being "
+                    "sent than the workers can handle.",
                     count,
                 )
             }
@@ -137,7 +137,7 @@ class MailingQueueAlert(models.Model):
             "stalled",
             {
                 mailing.id: self.env._(
-                    "Nothing was sent of %(mailing)s for %(minutes)s minutes. %(why)s",
+                    "No email of %(mailing)s has left for %(minutes)s minutes. %(why)s",
                     mailing=mailing.display_name,
                     minutes=minutes,
                     why=mailing._queue_waits_for() or "",

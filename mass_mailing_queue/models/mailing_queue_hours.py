@@ -60,7 +60,7 @@ class MailingQueueHours(models.Model):
     )
     _days_are_some = models.Constraint(
         "CHECK (mon OR tue OR wed OR thu OR fri OR sat OR sun)",
-        "Choose a day at least, or nothing would be sent.",
+        "Choose at least one day, or nothing would be sent.",
     )
 
     @api.model

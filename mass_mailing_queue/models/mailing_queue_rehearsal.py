@@ -59,7 +59,7 @@ class MailingQueueRehearsal(models.Model):
         compute="_compute_figures", help="From the first email to the last."
     )
     failures = fields.Text(
-        "Reasons of Failures",
+        "Reasons for Failures",
         compute="_compute_figures",
         help="The most frequent one first.",
     )

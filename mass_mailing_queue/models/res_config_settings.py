@@ -38,7 +38,7 @@ class ResConfigSettings(models.TransientModel):
 
     mass_mailing_queue_pause_failures = fields.Integer(
         "Failures Before Pausing",
-        help="A mailing pauses by itself when more than so many of its last emails "
+        help="A mailing pauses by itself when more than this many of its last emails "
         "failed, and its responsible is told why. 0: never.",
     )
     mass_mailing_queue_pause_window = fields.Integer(
@@ -46,17 +46,18 @@ class ResConfigSettings(models.TransientModel):
     )
     mass_mailing_queue_alert_depth = fields.Integer(
         "Too Many Wait",
-        help="Tell when more recipients wait, of all mailings. 0: never.",
+        help="Raise an alert when more than this many recipients wait, of all mailings "
+        "together. 0: never.",
     )
     mass_mailing_queue_alert_growing = fields.Integer(
         "More and More Wait",
-        help="Tell when the number of recipients who wait grows in so many checks in a "
-        "row. There is one a minute. 0: never.",
+        help="Raise an alert when the number of waiting recipients has grown in this "
+        "many checks in a row. There is one check a minute. 0: never.",
     )
     mass_mailing_queue_alert_minutes = fields.Integer(
         "Nothing is Sent",
-        help="Tell when nothing is sent of a mailing for so many minutes that should "
-        "be. 0: never.",
+        help="Raise an alert when no email of a mailing that is being sent has left for "
+        "this many minutes. 0: never.",
     )
     mass_mailing_queue_alert_user_id = fields.Many2one(
         "res.users",
@@ -98,8 +99,8 @@ class ResConfigSettings(models.TransientModel):
             if token and (len(token) < MIN_TOKEN or not token.isascii()):
                 raise ValidationError(
                     self.env._(
-                        "A token has %s ASCII characters or more, such as those of "
-                        "openssl rand -hex 32.",
+                        "The token must have at least %s ASCII characters; openssl rand "
+                        "-hex 32 makes a good one.",
                         MIN_TOKEN,
                     )
                 )
@@ -122,7 +123,7 @@ class ResConfigSettings(models.TransientModel):
     def _check_mass_mailing_queue_numbers(self):
         for settings in self:
             if any(settings[f"mass_mailing_queue_{name}"] < 0 for name in NUMBERS):
-                raise ValidationError(self.env._("These numbers are 0 or more."))
+                raise ValidationError(self.env._("These numbers must be 0 or more."))
 
     @api.constrains("mass_mailing_queue_job_size")
     def _check_mass_mailing_queue_job_size(self):

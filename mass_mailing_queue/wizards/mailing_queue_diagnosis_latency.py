@@ -69,7 +69,9 @@ class MailingQueueDiagnosis(models.TransientModel):
                     self.env._(
                         "The email cannot be made: %s", conceal(describe(error))
                     ),
-                    self.env._("Mend the content of the mailing, then press Resume."),
+                    self.env._(
+                        "Mend the content of the mailing; if it is paused, press Resume."
+                    ),
                     mailing=mailing,
                 )
             )

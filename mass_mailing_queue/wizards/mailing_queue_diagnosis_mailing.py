@@ -38,19 +38,17 @@ class MailingQueueDiagnosis(models.TransientModel):
     def _check_status(self, mailings):
         findings = []
         for mailing in mailings:
-            planned, sent, failed, waiting = sql_watch.totals(self.env.cr, mailing.id)
+            # As the form counts them.
+            (numbers,) = mailing._queue_progress_rows()
             states = dict(mailing._fields["state"]._description_selection(self.env))
             findings.append(
                 self._finding(
                     STATUS,
                     self.env._(
-                        "%(state)s: %(planned)s recipients, %(sent)s sent, "
-                        "%(waiting)s waiting, %(failed)s failed.",
-                        state=states[mailing.state],
-                        planned=planned,
-                        sent=sent,
-                        waiting=waiting,
-                        failed=failed,
+                        "%(state)s: %(total)s recipients, %(sent)s sent, "
+                        "%(waiting)s waiting, %(failed)s failed, %(in_doubt)s in "
+                        "doubt.",
+                        **{**numbers, "state": states[mailing.state]},
                     ),
                     mailing=mailing,
                 )
@@ -64,8 +62,8 @@ class MailingQueueDiagnosis(models.TransientModel):
             findings.append(
                 self._finding(
                     90,
-                    self.env._("The mailing is paused: %s", reason),
-                    self.env._("When that is repaired, press Resume."),
+                    self.env._("The mailing is paused. %s", reason),
+                    self.env._("Press Resume when it may go on."),
                     details,
                     mailing,
                 )
@@ -97,8 +95,7 @@ class MailingQueueDiagnosis(models.TransientModel):
                         95,
                         self.env._("The mail server %s is archived.", server.name),
                         self.env._(
-                            "Choose another one on the mailing, or ask whoever has "
-                            "archived it. Then press Resume."
+                            "Let the administrator restore it, then press Resume."
                         ),
                         mailing=mailing,
                     )
@@ -153,7 +150,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             findings.append(
                 self._finding(
                     80,
-                    self.env._("Emails with workers that are gone: %s.", len(dead)),
+                    self.env._("Emails whose worker is gone: %s.", len(dead)),
                     self._advise_on_limit()
                     or self.env._(
                         "In a minute they are shown as in doubt. Look at the server's "
@@ -270,7 +267,8 @@ class MailingQueueDiagnosis(models.TransientModel):
         return findings
 
     def _check_failures(self, mailings):
-        reasons = mailings._queue_failure_reasons() if mailings else []
+        # Retry Failed leaves out those in doubt.
+        reasons = mailings._queue_failure_reasons(in_doubt=False) if mailings else []
         if not reasons:
             return []
         return [
@@ -296,7 +294,7 @@ class MailingQueueDiagnosis(models.TransientModel):
                 self._for_administrator(
                     self.env._(
                         "That is an error in Odoo or in an addon: read it on the job, "
-                        "and requeue the job when it is mended."
+                        "have it repaired, then press Resume on the mailing."
                     )
                 ),
                 [f"{count} × {name}" for name, count in rows],

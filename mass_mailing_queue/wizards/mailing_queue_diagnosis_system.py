@@ -130,7 +130,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             return [
                 self._finding(
                     84,
-                    self.env._("A job runner is active, and starts no jobs."),
+                    self.env._("A job runner is active but starts no jobs."),
                     self._for_administrator(
                         self.env._(
                             "Does it reach Odoo at %s, and is the channel of the jobs "
@@ -234,7 +234,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                     self._finding(
                         20,
                         self.env._(
-                            "The mailing leaves through the server of other mail: %s.",
+                            "The mailing leaves through the same server as your other "
+                            "mail: %s.",
                             server.name or config.get("smtp_server") or "localhost",
                         ),
                         self.env._(
@@ -251,7 +252,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                     self._finding(
                         18,
                         self.env._(
-                            "The mailing is sent from the domain of other mail: %s.",
+                            "The mailing is sent from the same domain as your other "
+                            "mail: %s.",
                             domain,
                         ),
                         self.env._(

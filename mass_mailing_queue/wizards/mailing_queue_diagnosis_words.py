@@ -174,7 +174,7 @@ class MailingQueueDiagnosis(models.TransientModel):
     def _describe_size(self, parts, mailing):
         return self._finding(
             43,
-            self.env._("Each email has %s kB.", parts.size // 1000),
+            self.env._("Each email is %s kB large.", parts.size // 1000),
             self.env._(
                 "Link to attachments and images instead of sending them: that is "
                 "faster, and large emails are often taken for spam."

@@ -197,7 +197,7 @@ class MailingMailing(models.Model):
         Rests and reductions stay: they end by themselves.
         """
         result = super().action_queue_resume()
-        for mailing in self:
+        for mailing in self._queue_under_way():
             mailing._queue_find_provider()._queue_try_again()
         return result
 

@@ -57,8 +57,8 @@ class MailingProvider(models.Model):
         required=True,
         default="custom",
         tracking=True,
-        help="Whose mail server it is. Choosing another one replaces the limits below "
-        "by those that it publishes.",
+        help="Whose mail server it is. A new account starts with the limits that this "
+        "provider publishes; on an existing one press Reset Limits to take them over.",
     )
     confirmed = fields.Boolean(
         tracking=True,
@@ -252,14 +252,14 @@ class MailingProvider(models.Model):
         for provider in self:
             if not 1 <= provider.share <= 100:
                 raise ValidationError(
-                    self.env._("The share of the account is between 1 and 100 %.")
+                    self.env._("The share of the account must be between 1 and 100 %.")
                 )
             for name in ("margin", "reserve"):
                 if not 0 <= provider[name] <= 90:
                     raise ValidationError(
                         self.env._(
-                            "%s is between 0 and 90 %%: more would leave nothing to "
-                            "send with.",
+                            "%s must be between 0 and 90 %%: more would leave nothing "
+                            "to send with.",
                             self._fields[name]._description_string(self.env),
                         )
                     )
@@ -277,7 +277,9 @@ class MailingProvider(models.Model):
                 )
             if not 0 <= provider.burst <= 60:
                 raise ValidationError(
-                    self.env._("The burst is between 0 and 60 seconds of the rate.")
+                    self.env._(
+                        "The burst must be between 0 and 60 seconds of the rate."
+                    )
                 )
             # Written so that NaN, which compares as neither, is refused, too.
             if provider.messages_per_connection < 0 or not (
@@ -285,8 +287,8 @@ class MailingProvider(models.Model):
             ):
                 raise ValidationError(
                     self.env._(
-                        "A number of messages is 0 or more; an idle connection is kept "
-                        "for 0 to %s seconds.",
+                        "Messages per Connection must be 0 or more, and Keep Idle "
+                        "Connections from 0 to %s seconds.",
                         MAX_LINGER,
                     )
                 )

@@ -72,13 +72,13 @@ class MailingProvider(models.Model):
             )
         if slots[channel] > self.capacity:
             return self.env._(
-                "The server's configuration gives this account %(slots)s slots, and it "
+                "The server's configuration gives this account %(slots)s places, and it "
                 "takes %(capacity)s senders at a time: the other workers only wait.",
                 **values,
             )
         if slots[channel] < self.capacity:
             return self.env._(
-                "The server's configuration gives this account %(slots)s slots: of its "
+                "The server's configuration gives this account %(slots)s places: of its "
                 "%(capacity)s senders no more than that are at work.",
                 **values,
             )
@@ -86,7 +86,7 @@ class MailingProvider(models.Model):
         if slots[narrow] < self.capacity:
             return self.env._(
                 "The server's configuration gives the channel %(channel)s %(slots)s "
-                "slots, fewer than the %(capacity)s senders of this account.",
+                "places, fewer than the %(capacity)s senders of this account.",
                 channel=narrow,
                 slots=slots[narrow],
                 capacity=self.capacity,

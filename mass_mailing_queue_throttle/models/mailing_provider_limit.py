@@ -71,7 +71,12 @@ class MailingProviderLimit(models.Model):
     )
     ramp_start = fields.Date("First Day", default=fields.Date.context_today)
     origin = fields.Selection(
-        [("vendor", "Vendor"), ("own", "Our choice"), ("api", "Live"), ("user", "You")],
+        [
+            ("vendor", "Published"),
+            ("own", "Our estimate"),
+            ("api", "Read from the provider"),
+            ("user", "Set by hand"),
+        ],
         required=True,
         default="user",
         readonly=True,
@@ -187,7 +192,8 @@ class MailingProviderLimit(models.Model):
             if limit.period != ramp.period:
                 raise ValidationError(
                     self.env._(
-                        "The warm-up %(ramp)s is for a limit of messages %(period)s.",
+                        "The warm-up “%(ramp)s” needs a limit whose period is "
+                        "“%(period)s”.",
                         ramp=ramps[limit.ramp],
                         period=periods[ramp.period],
                     )

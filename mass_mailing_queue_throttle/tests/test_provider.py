@@ -247,7 +247,7 @@ class TestProvider(ProviderCase):
                 self._add_limit(7, scope="domain", domain=domain)
 
     def test_warm_up_of_another_period_is_refused(self):
-        with self._refused("messages a rolling day"):
+        with self._refused("a rolling day"):
             self._add_limit(7, "hour", ramp="sparkpost")
         with self._refused("messages an hour"):
             self._add_limit(7, "day", ramp="sendgrid")

@@ -292,12 +292,12 @@ class TestProviderLive(ProviderCase):
                 "no channel of its own",
                 f"root:8,root.mail:5,{name}:5",
             ),
-            (f"root:8,{name}:7", "gives this account 7 slots", f"root:8,{name}:5"),
-            (f"root:8,{name}:2", "gives this account 2 slots", f"root:8,{name}:5"),
-            (f"root:3,{name}:5", "channel root 3 slots", f"root:5,{name}:5"),
+            (f"root:8,{name}:7", "gives this account 7 places", f"root:8,{name}:5"),
+            (f"root:8,{name}:2", "gives this account 2 places", f"root:8,{name}:5"),
+            (f"root:3,{name}:5", "channel root 3 places", f"root:5,{name}:5"),
             (
                 f"root:8, mail:3:sequential\n{name}:5,root.other:1",
-                "channel root.mail 3 slots",
+                "channel root.mail 3 places",
                 f"root:8,mail:5:sequential,root.other:1,{name}:5",
             ),
         ):

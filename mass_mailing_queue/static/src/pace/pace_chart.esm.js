@@ -17,6 +17,7 @@ import {cookie} from "@web/core/browser/cookie";
 import {deserializeDateTime} from "@web/core/l10n/dates";
 import {loadBundle} from "@web/core/assets";
 import {registry} from "@web/core/registry";
+import {useRecordObserver} from "@web/model/relational_model/utils";
 import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
 import {useService} from "@web/core/utils/hooks";
 
@@ -32,7 +33,9 @@ export class PaceChart extends Component {
         this.orm = useService("orm");
         this.canvas = useRef("canvas");
         this.state = useState({points: []});
-        onWillStart(() => Promise.all([loadBundle("web.chartjs_lib"), this.load()]));
+        onWillStart(() => loadBundle("web.chartjs_lib"));
+        // Also when the pager shows another mailing, and once this one is done.
+        useRecordObserver((record) => this.load(record.resId, record.data.state));
         const timer = browser.setInterval(() => this.refresh(), INTERVAL);
         onWillUnmount(() => browser.clearInterval(timer));
         useEffect(
@@ -44,19 +47,24 @@ export class PaceChart extends Component {
         );
     }
 
-    async load() {
-        const {resId} = this.props.record;
-        if (resId) {
-            const pace = await this.orm.silent.call("mailing.mailing", "queue_pace", [
-                resId,
-            ]);
+    async load(resId, state) {
+        if (!resId || state === "draft") {
+            this.state.points = [];
+            return;
+        }
+        // Without its chart a form is still a form.
+        const pace = await this.orm.silent
+            .call("mailing.mailing", "queue_pace", [resId])
+            .catch(() => null);
+        if (pace && resId === this.props.record.resId) {
             this.state.points = pace.points;
         }
     }
 
     async refresh() {
-        if (this.props.record.data.state === "sending" && !document.hidden) {
-            await this.load().catch(() => null);
+        const {resId, data} = this.props.record;
+        if (data.state === "sending" && !document.hidden) {
+            await this.load(resId, data.state);
         }
     }
 
