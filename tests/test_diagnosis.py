@@ -422,7 +422,7 @@ def test_a_job_killed_at_limit_time_real(ward):
     pid = int(worker.rpartition(":")[2])
     wait_until(lambda: pid not in ward.server.worker_pids(), 60, "its worker is killed")
     title, advice = ward.first(mailing)
-    assert "workers that are gone" in title or "limit_time_real" in title
+    assert "worker is gone" in title or "limit_time_real" in title
     assert "limit_time_real = 120" in advice and worker.rpartition(":")[2] in advice
     ward.shell.run(sending.reconcile)
     title, advice = ward.first(mailing)
