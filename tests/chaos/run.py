@@ -113,6 +113,7 @@ def _send(world, plan, result):
             hurried = time.monotonic()
             world.hurry()
             if not active:
+                world.supervise()
                 world.operate()
         if state == "done" and not waiting and not active:
             return

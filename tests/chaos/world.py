@@ -199,6 +199,16 @@ class World:
                     raise
                 time.sleep(0.5)
 
+    def supervise(self):
+        """Start the node again when it has ended by itself, as systemd does.
+
+        Odoo's main process ends if it cannot reach PostgreSQL while it forks a worker.
+        """
+        if not self.node.running:
+            self.note("the node, which has ended by itself, is started again")
+            self.node.kill()
+            self.node.start()
+
     def operate(self):
         """Resume what has paused by itself: its reason is repaired by then."""
         if self.jobs_may_fail:

@@ -114,7 +114,8 @@ class Screen:
             if not button.count() and self.on_phone and toggle.count():
                 toggle.first.click(timeout=SOON)
                 menu = self.page.locator(".o-dropdown--menu:visible").first
-                menu.wait_for(timeout=SOON)
+                # It is there before what is in it.
+                menu.locator("button").first.wait_for(timeout=SOON)
                 button = menu.locator(f"button[name={name}]")
                 if not button.count():
                     self.page.keyboard.press("Escape")
