@@ -238,8 +238,8 @@ def read_failure(error, command):
         if isinstance(error, smtplib.SMTPServerDisconnected):
             return Reply(Verdict.UNREACHABLE, text=str(error))
         if isinstance(error, smtplib.SMTPRecipientsRefused):
-            # One message has several addresses only if the recipient's field has. If one
-            # of them may be tried again, all are.
+            # One message has several addresses only if the recipient's field has. If
+            # one of them may be tried again, all are.
             replies = [
                 classify(code, _decode(text), "rcpt")
                 for code, text in error.recipients.values() or [(0, "")]

@@ -116,9 +116,7 @@ class MailingMailing(models.Model):
         self.env["mailing.trace"].flush_model()
         field = self.env["mailing.trace"]._fields["failure_type"]
         labels = dict(field._description_selection(self.env))
-        rows = sql_watch.failure_reasons(
-            self.env.cr, self.ids, in_doubt, MAX_REASONS
-        )
+        rows = sql_watch.failure_reasons(self.env.cr, self.ids, in_doubt, MAX_REASONS)
         return [
             (
                 count,

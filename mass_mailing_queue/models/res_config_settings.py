@@ -56,8 +56,8 @@ class ResConfigSettings(models.TransientModel):
     )
     mass_mailing_queue_alert_minutes = fields.Integer(
         "Nothing is Sent",
-        help="Raise an alert when no email of a mailing that is being sent has left for "
-        "this many minutes. 0: never.",
+        help="Raise an alert when no email of a mailing that is being sent has left "
+        "for this many minutes. 0: never.",
     )
     mass_mailing_queue_alert_user_id = fields.Many2one(
         "res.users",
@@ -99,8 +99,8 @@ class ResConfigSettings(models.TransientModel):
             if token and (len(token) < MIN_TOKEN or not token.isascii()):
                 raise ValidationError(
                     self.env._(
-                        "The token must have at least %s ASCII characters; openssl rand "
-                        "-hex 32 makes a good one.",
+                        "The token must have at least %s ASCII characters; openssl "
+                        "rand -hex 32 makes a good one.",
                         MIN_TOKEN,
                     )
                 )

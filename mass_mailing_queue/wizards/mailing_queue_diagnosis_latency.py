@@ -70,7 +70,8 @@ class MailingQueueDiagnosis(models.TransientModel):
                         "The email cannot be made: %s", conceal(describe(error))
                     ),
                     self.env._(
-                        "Mend the content of the mailing; if it is paused, press Resume."
+                        "Mend the content of the mailing; if it is paused, press "
+                        "Resume."
                     ),
                     mailing=mailing,
                 )

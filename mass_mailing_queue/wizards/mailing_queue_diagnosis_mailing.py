@@ -4,7 +4,7 @@
 from odoo import api, models
 from odoo.tools import config
 
-from .. import sql_diagnosis, sql_plan, sql_watch
+from .. import sql_diagnosis, sql_plan
 
 #: Odoo's own limit_time_real (seconds).
 USUAL_LIMIT = 120

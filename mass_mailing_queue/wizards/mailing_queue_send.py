@@ -22,9 +22,7 @@ class MailingQueueSend(models.TransientModel):
     opted_out = fields.Integer(
         readonly=True, help="They have left the mailing list, or all that they were on."
     )
-    blacklisted = fields.Integer(
-        readonly=True, help="Their address is blacklisted."
-    )
+    blacklisted = fields.Integer(readonly=True, help="Their address is blacklisted.")
     duplicates = fields.Integer(
         "Same Address",
         readonly=True,
@@ -59,7 +57,9 @@ class MailingQueueSend(models.TransientModel):
             vals.get("mailing_id") for vals in vals_list
         )
         if not all(mailings.ids) or len(mailings.exists()) < len(set(mailings.ids)):
-            raise UserError(self.env._("Open this from the mailing that is to be sent."))
+            raise UserError(
+                self.env._("Open this from the mailing that is to be sent.")
+            )
         return super().create([self._prepare_send(mailing) for mailing in mailings])
 
     def _prepare_send(self, mailing):

@@ -72,14 +72,14 @@ class MailingProvider(models.Model):
             )
         if slots[channel] > self.capacity:
             return self.env._(
-                "The server's configuration gives this account %(slots)s places, and it "
-                "takes %(capacity)s senders at a time: the other workers only wait.",
+                "The server's configuration gives this account %(slots)s places, and "
+                "it takes %(capacity)s senders at a time: the other workers only wait.",
                 **values,
             )
         if slots[channel] < self.capacity:
             return self.env._(
-                "The server's configuration gives this account %(slots)s places: of its "
-                "%(capacity)s senders no more than that are at work.",
+                "The server's configuration gives this account %(slots)s places: of "
+                "its %(capacity)s senders no more than that are at work.",
                 **values,
             )
         narrow = min(slots, key=slots.get)

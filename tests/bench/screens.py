@@ -1,4 +1,4 @@
-"""How soon a marketer sees a campaign of 100,000 while it is sent, in a real browser."""
+"""How soon a marketer sees a campaign of 100,000 that is being sent, in Chromium."""
 
 import statistics
 import time

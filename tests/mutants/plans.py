@@ -198,9 +198,7 @@ mutant(
         "        mailing._queue_log",
         "            }\n        )\n        mailing._queue_log",
     ),
-    tests=[
-        "TestControl.test_whom_a_cancelled_mailing_had_not_come_to_stays_unplanned"
-    ],
+    tests=["TestControl.test_whom_a_cancelled_mailing_had_not_come_to_stays_unplanned"],
 )
 mutant(
     "put_back_unseen",

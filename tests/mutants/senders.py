@@ -253,9 +253,7 @@ mutant(
         'return known and bool(token) and kind.lower() == "bearer"',
         "return True",
     ),
-    tests=[
-        "tests/test_metrics.py::test_without_the_token_there_is_no_answer[-Bearer]"
-    ],
+    tests=["tests/test_metrics.py::test_without_the_token_there_is_no_answer[-Bearer]"],
 )
 mutant(
     "metrics_with_empty_token",
@@ -270,9 +268,7 @@ mutant(
         "return known and bool(token) and",
         "return known and",
     ),
-    tests=[
-        "tests/test_metrics.py::test_without_the_token_there_is_no_answer[-Bearer]"
-    ],
+    tests=["tests/test_metrics.py::test_without_the_token_there_is_no_answer[-Bearer]"],
 )
 mutant(
     "pause_not_seen",

@@ -17,8 +17,8 @@ import {cookie} from "@web/core/browser/cookie";
 import {deserializeDateTime} from "@web/core/l10n/dates";
 import {loadBundle} from "@web/core/assets";
 import {registry} from "@web/core/registry";
-import {useRecordObserver} from "@web/model/relational_model/utils";
 import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
+import {useRecordObserver} from "@web/model/relational_model/utils";
 import {useService} from "@web/core/utils/hooks";
 
 /** Milliseconds between two looks at a mailing that is being sent. */
