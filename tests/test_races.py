@@ -257,7 +257,7 @@ def finish(env, step, mailing_id):
 
 
 def test_who_is_put_back_while_the_mailing_is_finished_is_sent(scope):
-    """The finalizer, which did not see them, collides with the person: it looks again."""
+    """The finalizer, which did not see them, collides with the person."""
     database, sink, shell, mailing_id = sending.prepare(scope, 2)
     sink.rules(Rule("rcpt", reply="550 5.1.1 No such user", times=1))
     sending.send_all(shell, mailing_id)

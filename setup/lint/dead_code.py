@@ -18,8 +18,8 @@ WORD = re.compile(r"\w+")
 
 #: Called by name: by Odoo, unittest, pytest, http.server, aiosmtpd.
 NAMES = """
-    init has_http_case allow_inherited_tests_method setUp* tearDown* test_* pytest_* do_GET handle_* mechanism
-    line_length_limit _job_store_values
+    init has_http_case allow_inherited_tests_method setUp* tearDown* test_* pytest_*
+    do_GET handle_* mechanism line_length_limit _job_store_values
 """.split()
 #: Ours begin so; other private names may be overrides of Odoo's.
 PRIVATE = ("_queue_", "_job_")
