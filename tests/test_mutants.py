@@ -31,7 +31,7 @@ def test_a_mutant_can_be_made(mutant, tmp_path):
         for test in find_tests(path)
     }
     for test in mutant.tests:
-        path, _colons, name = test.partition("::")
+        path, _colons, name = test.partition("[")[0].partition("::")
         assert name in find_tests(path) if name else test in inside, test
 
 

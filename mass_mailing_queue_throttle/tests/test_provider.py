@@ -249,7 +249,7 @@ class TestProvider(ProviderCase):
     def test_warm_up_of_another_period_is_refused(self):
         with self._refused("a rolling day"):
             self._add_limit(7, "hour", ramp="sparkpost")
-        with self._refused("messages an hour"):
+        with self._refused("an hour"):
             self._add_limit(7, "day", ramp="sendgrid")
 
     def test_percents_that_leave_nothing_are_refused(self):
