@@ -104,7 +104,7 @@ class Session(SMTP):
             return
         refusal = await self.event_handler.before_data(self)
         if refusal:
-            self._set_post_data_state()
+            # The transaction stays open until RSET, as with Postfix.
             await self.push(refusal)
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
