@@ -7,6 +7,9 @@ from datetime import datetime, time, timedelta
 
 import pytz
 
+#: Weeks for which days are looked at: twenty years.
+CALENDAR = 1_040
+
 
 @dataclass(frozen=True)
 class SendingHours:
@@ -69,15 +72,26 @@ class SendingHours:
         >>> friday = datetime(2026, 3, 27, 17, tzinfo=timezone.utc)
         >>> [office.lasts(friday, hours * 3600) / 3600 for hours in (1, 2, 52)]
         [1.0, 64.0, 232.0]
+
+        An hour that the clock leaves out is none, and no calendar has all years.
+
+        >>> early = SendingHours(frozenset({6}), 2, 3, "Europe/Berlin")
+        >>> monday = datetime(2026, 3, 23, 12, tzinfo=timezone.utc)
+        >>> early.lasts(monday, 60) > 12 * 86_400
+        True
+        >>> early.lasts(friday, 1e12) > 1e12
+        True
         """
         # Whole weeks first: a slow account may need many.
         week = len(self.days) * self._length().total_seconds()
         weeks, seconds = divmod(seconds, week)
+        if weeks > CALENDAR:
+            return weeks * 7 * 86_400
         moment = now + timedelta(weeks=weeks)
         while (left := self.closes_in(moment)) < seconds:
             seconds -= left
             moment += timedelta(seconds=left)
-            moment += timedelta(seconds=self.opens_in(moment))
+            moment += timedelta(seconds=self.opens_in(moment) or 86_400)
         return (moment - now).total_seconds() + seconds
 
     def _length(self):

@@ -164,7 +164,7 @@ class MailingMailing(models.Model):
 
         :param float seconds: how long it takes without, ``False`` if nobody knows
         """
-        if not (seconds and self.queue_hours_id) or seconds > FORESIGHT:
+        if not (seconds and self.queue_hours_id):
             return seconds
         hours = self.queue_hours_id._get_sending_hours()
         return hours.lasts(datetime.now(timezone.utc), seconds)

@@ -53,29 +53,30 @@ class MailingQueueSend(models.TransientModel):
 
         :raises UserError: if there is no mailing to send
         """
-        mailings = self.env["mailing.mailing"].browse(
-            vals.get("mailing_id") for vals in vals_list
-        )
-        if not all(mailings.ids) or len(mailings.exists()) < len(set(mailings.ids)):
+        if not all(vals.get("mailing_id") for vals in vals_list):
             raise UserError(
                 self.env._("Open this from the mailing that is to be sent.")
             )
-        return super().create([self._prepare_send(mailing) for mailing in mailings])
+        mailings = self.env["mailing.mailing"]
+        return super().create(
+            [
+                self._prepare_send(mailings.browse(vals["mailing_id"]))
+                for vals in vals_list
+            ]
+        )
 
     def _prepare_send(self, mailing):
         mailing.check_access("write")
         counts = mailing._queue_count_audience()
         seconds = mailing._queue_expected_seconds(counts["recipients"])
+        lasts = mailing._queue_within_hours(seconds)
         return {
             **counts,
             "mailing_id": mailing.id,
             "server": mailing._queue_describe_server(),
             "duration": bool(seconds) and mailing._queue_describe_seconds(seconds),
-            "ends_at": 0 < seconds < FORESIGHT
-            and fields.Datetime.add(
-                fields.Datetime.now(),
-                seconds=round(mailing._queue_within_hours(seconds)),
-            ),
+            "ends_at": 0 < lasts < FORESIGHT
+            and fields.Datetime.add(fields.Datetime.now(), seconds=round(lasts)),
             "obstacle": mailing._queue_obstacle(),
         }
 
