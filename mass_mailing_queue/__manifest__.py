@@ -3,7 +3,7 @@
 {
     "name": "Mass Mailing Queue",
     "summary": "Send Email Marketing campaigns as jobs: never twice, never lost",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "development_status": "Beta",
     "category": "Marketing/Email Marketing",
     "website": "https://github.com/OCA/social",

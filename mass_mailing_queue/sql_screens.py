@@ -16,82 +16,85 @@ SENT_STATUSES = ("sent", "open", "reply", "bounce", "pending")
 RATE_SECONDS = 60
 
 
-def progress(cr, mailing_ids):
+#: What may keep a ``mailing`` waiting that nobody has paused: whether a job runner
+#: works, whether any server is out of reach, and seconds until the first of those who
+#: wait may be tried again (none if there is somebody to send to now, or nobody).
+STANDSTILL = f"""
+    SELECT {RUNNER_WORKS} AS works,
+           EXISTS (SELECT 1 FROM mailing_queue_outage
+                    WHERE retry_at > now() AT TIME ZONE 'utc') AS outage,
+           CASE WHEN NOT EXISTS (
+                SELECT 1 FROM mailing_trace
+                 WHERE mass_mailing_id = mailing.id
+                   AND (trace_status = 'process'
+                        OR trace_status = 'outgoing'
+                        AND COALESCE(queue_next_attempt, '-infinity')
+                            <= now() AT TIME ZONE 'utc'))
+           THEN (SELECT EXTRACT(EPOCH FROM min(queue_next_attempt)
+                                           - (now() AT TIME ZONE 'utc'))::float8
+                   FROM mailing_trace
+                  WHERE mass_mailing_id = mailing.id AND trace_status = 'outgoing'
+                    AND NOT COALESCE(queue_held, false)) END AS seconds
+"""
+
+
+def progress(cr, mailing_ids, waits=False):
     """Return how many recipients are in which state, and how fast they are sent to.
 
     Indexes: ``mailing_trace_queue_progress_idx``, whose rows hold all that is counted,
-    and ``mailing_trace_queue_decide_idx``.
+    and ``mailing_trace_queue_decide_idx``; for ``waits`` that on the state of jobs,
+    ``queue_job_queue_date_done_idx`` and ``mailing_trace_queue_open_idx``.
 
+    :param bool waits: also ask what may keep them waiting
     :return: dict of mailing id → dict of status → number; statuses are those of the
         traces, ``held`` and ``in_doubt`` (which are among ``outgoing`` and ``error``),
-        ``recent``: emails sent in the last ``seconds``
-    """
-    cr.execute(
-        """
-        SELECT mass_mailing_id, trace_status, count(*),
-               count(*) FILTER (
-                   WHERE sent_datetime
-                         > now() AT TIME ZONE 'utc' - %(seconds)s * interval '1 second'
-               ),
-               EXTRACT(EPOCH FROM now() AT TIME ZONE 'utc' - min(sent_datetime))
-          FROM mailing_trace WHERE mass_mailing_id = ANY(%(ids)s)
-         GROUP BY mass_mailing_id, trace_status
-     UNION ALL
-        SELECT mass_mailing_id,
-               CASE trace_status WHEN 'error' THEN 'in_doubt' ELSE 'held' END,
-               count(*), 0, NULL
-          FROM mailing_trace
-         WHERE mass_mailing_id = ANY(%(ids)s)
-           AND (queue_held OR failure_type = 'queue_in_doubt')
-           AND CASE trace_status WHEN 'error' THEN failure_type = 'queue_in_doubt'
-                                 WHEN 'outgoing' THEN queue_held
-                                 ELSE false END
-         GROUP BY 1, 2
-        """,
-        {"ids": list(mailing_ids), "seconds": RATE_SECONDS},
-    )
-    counts = {mailing_id: {"recent": 0, "seconds": 0.0} for mailing_id in mailing_ids}
-    for mailing_id, status, count, recent, age in cr.fetchall():
-        row = counts[mailing_id]
-        row[status] = count
-        row["recent"] += recent
-        # Of a mailing that has just begun, not a whole minute.
-        row["seconds"] = max(row["seconds"], min(float(age or 0), RATE_SECONDS))
-    return counts
-
-
-def standstill(cr, mailing_id):
-    """Return what may keep a mailing waiting that nobody has paused.
-
-    Indexes: that on the state of jobs, ``queue_job_queue_date_done_idx`` and
-    ``mailing_trace_queue_open_idx``.
-
-    :return: (whether a job runner works, whether any server is out of reach, seconds
-        until the first of those who wait may be tried again: ``None`` if there is
-        somebody to send to now, or nobody)
+        ``recent``: emails sent in the last ``seconds``, and with ``waits``
+        ``standstill``: see :data:`STANDSTILL`
     """
     cr.execute(  # pylint: disable=sql-injection
         f"""
-        SELECT {RUNNER_WORKS},
-               EXISTS (SELECT 1 FROM mailing_queue_outage
-                        WHERE retry_at > now() AT TIME ZONE 'utc'),
-               CASE WHEN NOT EXISTS (
-                    SELECT 1 FROM mailing_trace
-                     WHERE mass_mailing_id = %(id)s
-                       AND (trace_status = 'process'
-                            OR trace_status = 'outgoing'
-                            AND COALESCE(queue_next_attempt, '-infinity')
-                                <= now() AT TIME ZONE 'utc'))
-               THEN (SELECT EXTRACT(EPOCH FROM min(queue_next_attempt)
-                                               - (now() AT TIME ZONE 'utc'))
-                       FROM mailing_trace
-                      WHERE mass_mailing_id = %(id)s AND trace_status = 'outgoing'
-                        AND NOT COALESCE(queue_held, false)) END
+        WITH mailing AS MATERIALIZED (
+            SELECT mailing.id AS mailing_id, standstill.*
+              FROM unnest(%(ids)s) AS mailing (id)
+              LEFT JOIN LATERAL ({STANDSTILL}) AS standstill ON %(waits)s
+        ),
+        counted AS (
+            SELECT mass_mailing_id, trace_status AS status, count(*) AS traces,
+                   count(*) FILTER (WHERE sent_datetime
+                       > now() AT TIME ZONE 'utc' - %(seconds)s * interval '1 second'
+                   ) AS recent,
+                   EXTRACT(EPOCH FROM now() AT TIME ZONE 'utc' - min(sent_datetime)
+                   )::float8 AS age
+              FROM mailing_trace WHERE mass_mailing_id = ANY(%(ids)s)
+             GROUP BY mass_mailing_id, trace_status
+         UNION ALL
+            SELECT mass_mailing_id,
+                   CASE trace_status WHEN 'error' THEN 'in_doubt' ELSE 'held' END,
+                   count(*), 0, NULL
+              FROM mailing_trace
+             WHERE mass_mailing_id = ANY(%(ids)s)
+               AND (queue_held OR failure_type = 'queue_in_doubt')
+               AND CASE trace_status WHEN 'error' THEN failure_type = 'queue_in_doubt'
+                                     WHEN 'outgoing' THEN queue_held
+                                     ELSE false END
+             GROUP BY 1, 2
+        )
+        SELECT mailing_id, status, traces, recent, age, works, outage, seconds
+          FROM mailing LEFT JOIN counted ON mass_mailing_id = mailing_id
         """,
-        {"id": mailing_id},
+        {"ids": list(mailing_ids), "seconds": RATE_SECONDS, "waits": waits},
     )
-    works, outage, seconds = cr.fetchone()
-    return works, outage, None if seconds is None else float(seconds)
+    counts = {mailing_id: {"recent": 0, "seconds": 0.0} for mailing_id in mailing_ids}
+    for mailing_id, status, traces, recent, age, *standstill in cr.fetchall():
+        row = counts[mailing_id]
+        if waits:
+            row["standstill"] = standstill
+        if status:
+            row[status] = traces
+            row["recent"] += recent
+            # Of a mailing that has just begun, not a whole minute.
+            row["seconds"] = max(row["seconds"], min(age or 0, RATE_SECONDS))
+    return counts
 
 
 def outage(cr, server_id):

@@ -3,7 +3,7 @@
 {
     "name": "Mass Mailing Queue: Throttle",
     "summary": "Campaigns as fast as their mail provider allows, never faster",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "development_status": "Beta",
     "category": "Marketing/Email Marketing",
     "website": "https://github.com/OCA/social",

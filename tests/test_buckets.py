@@ -279,13 +279,17 @@ def test_a_person_changes_the_rate_and_reserved_turns_are_given_up(account):
     assert after.version > before.version
 
 
+def live(account):
+    return sql_screens.account(account.cr, account.id)["live"]
+
+
 def test_refusals_reduce_the_rate_and_time_restores_it(account):
     account.reset([(100, "second", "message", "account")])
     for _number in range(100):
         account.ask(horizon=FAR)
     for _refusal in range(50):
         sql_replies.slow_down(account.cr, account.id, "454 Throttling failure")
-    first = sql_screens.live(account.cr, account.id)["rate"]
+    first = live(account)["rate"]
     assert first == pytest.approx(97.02), "echoes of one moment are one refusal"
     account.turn(4)
     for _number in range(10):
@@ -293,9 +297,9 @@ def test_refusals_reduce_the_rate_and_time_restores_it(account):
     for _refusal in range(6):
         sql_replies.slow_down(account.cr, account.id, "454 Throttling failure")
         account.turn(0.1)
-    assert sql_screens.live(account.cr, account.id)["rate"] < first
+    assert live(account)["rate"] < first
     account.turn(3_600)
-    assert sql_screens.live(account.cr, account.id)["rate"] > 100
+    assert live(account)["rate"] > 100
     assert account.ask().limit_id == 0
 
 
@@ -304,7 +308,7 @@ def test_the_rate_has_a_floor(account):
     for _reaction in range(60):
         sql_replies.slow_down(account.cr, account.id, "454 Throttling failure")
         account.turn(5)
-    assert sql_screens.live(account.cr, account.id)["rate"] == pytest.approx(1)
+    assert live(account)["rate"] == pytest.approx(1)
     refusing = sql_replies.slow_down(account.cr, account.id, "454 Throttling failure")
     assert refusing == pytest.approx(300), "nothing was accepted since"
 

@@ -153,11 +153,11 @@ class MailingMailing(models.Model):
             .filtered(lambda mailing: not mailing._queue_opens_in())
         )
 
-    def _queue_waits_for(self):
+    def _queue_waits_for(self, standstill):
         """Say when the sending hours begin."""
         if self._queue_may_plan() and (seconds := self._queue_opens_in()):
             return self._queue_describe_opening(seconds)
-        return super()._queue_waits_for()
+        return super()._queue_waits_for(standstill)
 
     def _queue_within_hours(self, seconds):
         """Return how long sending takes with the hours in which nothing is sent.

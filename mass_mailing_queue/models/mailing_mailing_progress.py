@@ -37,8 +37,8 @@ class MailingMailing(models.Model):
     def queue_progress(self, waits=False):
         """Return how far these mailings are.
 
-        Three statements at most, however many recipients there are; two for any number
-        of mailings without ``waits``.
+        Two statements, however many recipients and mailings there are; addons that tell
+        more of what a mailing waits for ask one more.
 
         :param bool waits: also say what each one waits for
         :return: list of dicts: ``id``, ``state``, ``paused``, ``running`` (whether it
@@ -49,20 +49,12 @@ class MailingMailing(models.Model):
         :raises AccessError: if the user may not read mailings
         """
         self.check_access("read")
-        rows = self._queue_progress_rows()
-        if waits:
-            for mailing, row in zip(self, rows, strict=True):
-                if row["waiting"]:
-                    row["waits_for"] = mailing._queue_waits_for()
-                if row["running"]:
-                    row["seconds_left"] = mailing._queue_within_hours(
-                        mailing._queue_seconds_left(row["waiting"], row["rate"])
-                    )
-        return rows
+        return self._queue_progress_rows(waits)
 
-    def _queue_progress_rows(self):
-        self.env["mailing.trace"].flush_model()
-        counts = sql_screens.progress(self.env.cr, self.ids) if self else {}
+    def _queue_progress_rows(self, waits=False):
+        for model in ("mailing.trace", "queue.job"):
+            self.env[model].flush_model()
+        counts = sql_screens.progress(self.env.cr, self.ids, waits) if self else {}
         return [mailing._queue_prepare_progress(counts[mailing.id]) for mailing in self]
 
     def _queue_prepare_progress(self, counts):
@@ -85,8 +77,7 @@ class MailingMailing(models.Model):
             row["waiting"] += total - sum(row.values())
         open_ = self.state == "sending" or self._queue_is_due()
         rate = counts["recent"] / max(counts["seconds"], 1)
-        return {
-            **row,
+        row |= {
             "id": self.id,
             "total": total,
             "held": counts.get("held", 0),
@@ -97,6 +88,14 @@ class MailingMailing(models.Model):
             "seconds_left": row["waiting"] / rate if open_ and rate else False,
             "waits_for": False,
         }
+        if "standstill" in counts:
+            if row["waiting"]:
+                row["waits_for"] = self._queue_waits_for(counts["standstill"])
+            if row["running"]:
+                row["seconds_left"] = self._queue_within_hours(
+                    self._queue_seconds_left(row["waiting"], rate)
+                )
+        return row
 
     def _queue_seconds_left(self, waiting, rate):
         """Return how long the rest takes, ``False`` if nobody knows. Extension point.
@@ -108,12 +107,13 @@ class MailingMailing(models.Model):
         """
         return waiting / rate if rate else False
 
-    def _queue_waits_for(self):
+    def _queue_waits_for(self, standstill):
         """Return a sentence on what keeps the mailing waiting. Extension point.
 
-        What a person can do something about comes first. One statement at most, unless
-        something is wrong.
+        What a person can do something about comes first. Nothing is asked for it,
+        unless something is wrong.
 
+        :param standstill: see ``sql_screens.STANDSTILL``
         :return: ``False`` if it is as fast as its workers are
         """
         self.ensure_one()
@@ -123,8 +123,7 @@ class MailingMailing(models.Model):
             return self.queue_pause_reason or self.env._("Paused.")
         if self.state != "sending" and not self._queue_is_due():
             return False
-        self.env["queue.job"].flush_model()
-        works, outage, seconds = sql_screens.standstill(self.env.cr, self.id)
+        works, outage, seconds = standstill
         if outage and (words := self._queue_describe_outage()):
             return words
         if not works:

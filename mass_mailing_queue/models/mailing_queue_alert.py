@@ -140,9 +140,11 @@ class MailingQueueAlert(models.Model):
                     "No email of %(mailing)s has left for %(minutes)s minutes. %(why)s",
                     mailing=mailing.display_name,
                     minutes=minutes,
-                    why=mailing._queue_waits_for() or "",
+                    why=row["waits_for"] or "",
                 )
-                for mailing in mailings
+                for mailing, row in zip(
+                    mailings, mailings.queue_progress(waits=True), strict=True
+                )
             },
         )
 

@@ -200,6 +200,10 @@ class TestSendingHours(QueueCase):
         self.env.invalidate_all()
         self.assertFalse(any(jobs.mapped("eta")))
 
+    def _waits_for(self, mailing):
+        (row,) = mailing.queue_progress(waits=True)
+        return row["waits_for"]
+
     def test_it_says_when_it_goes_on(self):
         mailing = self._begin()
         self.hours.write({"hour_from": 8.0, "hour_to": 8.5, "tz": "UTC"})
@@ -209,7 +213,7 @@ class TestSendingHours(QueueCase):
         mailing = mailing.with_context(tz="UTC", lang="en_US")
         hour = f"{int(self.hours.hour_from):02}:00"
         self.assertRegex(
-            mailing._queue_waits_for(), rf"^Sending hours: goes on \w+day {hour}\.$"
+            self._waits_for(mailing), rf"^Sending hours: goes on \w+day {hour}\.$"
         )
         self.assertFalse(mailing._queue_may_stall(), "nobody is alarmed")
         self.assertFalse(mailing._queue_within_hours(False), "nobody knows")
@@ -221,12 +225,12 @@ class TestSendingHours(QueueCase):
             self.assertFalse(mailing._queue_within_hours(0.0))
         mailing.queue_hours_id = False
         self.assertEqual(mailing._queue_may_stall(), mailing)
-        self.assertNotIn("Sending hours", mailing._queue_waits_for() or "")
+        self.assertNotIn("Sending hours", self._waits_for(mailing) or "")
 
     def test_a_pause_is_what_is_said_first(self):
         mailing = self._begin()
         mailing.action_queue_pause()
-        self.assertNotIn("Sending hours", mailing._queue_waits_for())
+        self.assertNotIn("Sending hours", self._waits_for(mailing))
 
     def test_the_screens_ask_for_nothing_more(self):
         mailing = self._begin()

@@ -1,5 +1,6 @@
 from . import mailing_provider
 from . import mailing_provider_channel
+from . import mailing_provider_pace
 from . import mailing_provider_live
 from . import mailing_provider_quota
 from . import mailing_provider_limit

@@ -7,7 +7,7 @@ from odoo import fields, models, tools
 
 from odoo.addons.mass_mailing_queue.replies import Verdict
 
-from .. import sql_replies
+from .. import sql_replies, sql_screens
 from ..limiter import Limiter
 from .ir_mail_server import PERMITTED
 
@@ -30,6 +30,10 @@ class MailingMailing(models.Model):
         "mailing.provider", "Sending Account", compute="_compute_queue_provider"
     )
 
+    queue_account = fields.Json(
+        compute="_compute_queue_account", groups="base.group_system"
+    )
+
     def _compute_queue_provider(self):
         for mailing in self:
             mailing.queue_provider_id = (
@@ -49,6 +53,23 @@ class MailingMailing(models.Model):
                 ]
             )
         )
+
+    def _compute_queue_account(self):
+        for model in ("mailing.provider", "mailing.provider.limit", "queue.job"):
+            self.env[model].flush_model()
+        for mailing in self:
+            mailing.queue_account = mailing.id and sql_screens.account_of_jobs(
+                self.env.cr, mailing.id
+            )
+
+    def _queue_find_account(self):
+        """Return the sending account for the screen of a mailing under way.
+
+        That of its jobs is read by one statement, once.
+        """
+        if values := self.sudo().queue_account:
+            return self.env["mailing.provider"]._in_memory(values)
+        return self._queue_find_provider()
 
     def _queue_find_provider(self):
         """Return the sending account of the mailing, empty if it is not known yet."""
@@ -159,18 +180,18 @@ class MailingMailing(models.Model):
     # People
     # ------------------------------------------------------------------
 
-    def _queue_waits_for(self):
+    def _queue_waits_for(self, standstill):
         """Say what the account does, or how fast it lets campaigns go."""
-        words = super()._queue_waits_for()
+        words = super()._queue_waits_for(standstill)
         if words or not self._queue_may_plan():
             return words
-        return self._queue_find_provider()._describe_pace(self._queue_domain())
+        return self._queue_find_account()._describe_pace(self._queue_domain())
 
     def _queue_seconds_left(self, waiting, rate):
         """Wait for the account's quotas, too."""
         return max(
             super()._queue_seconds_left(waiting, rate) or 0,
-            self._queue_find_provider()._seconds_for(waiting),
+            self._queue_find_account()._seconds_for(waiting),
         )
 
     def _queue_expected_seconds(self, recipients):

@@ -39,9 +39,10 @@ class MailingProvider(models.Model):
     their host when they are created, and its limits hold before anybody confirms
     them: an account without a limit would be throttled by its provider instead.
 
-    What changes with every message is in ``mailing.provider.state``. What is shown of
-    it is in ``mailing_provider_live.py`` and ``mailing_provider_channel.py``, what the
-    provider itself says in ``mailing_provider_quota.py``.
+    What changes with every message is in ``mailing.provider.state``. How fast that lets
+    campaigns go is in ``mailing_provider_pace.py``, what else is shown of it in
+    ``mailing_provider_live.py`` and ``mailing_provider_channel.py``, what the provider
+    itself says in ``mailing_provider_quota.py``.
     """
 
     _name = "mailing.provider"

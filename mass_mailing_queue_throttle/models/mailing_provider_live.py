@@ -1,21 +1,13 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-import math
 from datetime import timedelta
 
 from odoo import api, fields, models
 
 from odoo.addons.mass_mailing_queue.wording import format_number
 
-from .. import sql_parts, sql_replies, sql_screens
-
-#: A rate beyond this is none: what was reduced long ago and has recovered since
-#: (messages a second).
-NO_RATE = 100_000
-
-#: Seconds after which a counted limit lets the same number through again.
-PERIODS = {"hour": 3_600, "day": 86_400, "month": 30 * 86_400}
+from .. import sql_parts, sql_replies
 
 
 class MailingProvider(models.Model):
@@ -24,17 +16,6 @@ class MailingProvider(models.Model):
     # One large model in several files, by what a person does with it.
     _inherit = "mailing.provider"  # pylint: disable=consider-merging-classes-inherited
 
-    state = fields.Selection(
-        [
-            ("running", "Running"),
-            ("reduced", "Slowed Down"),
-            ("resting", "Resting"),
-            ("paused", "Paused"),
-            ("stopped", "Refused"),
-        ],
-        compute="_compute_live",
-    )
-    state_reason = fields.Char("Why", compute="_compute_live")
     configured_rate = fields.Char(
         compute="_compute_live",
         help="What the limits allow, less the safety margin, the share of others, and "
@@ -81,79 +62,16 @@ class MailingProvider(models.Model):
     mailing_count = fields.Integer("Mailings", compute="_compute_queue_depth")
 
     # ------------------------------------------------------------------
-    # Rates
-    # ------------------------------------------------------------------
-
-    def _live(self):
-        self.ensure_one()
-        provider_id = self._origin.id
-        return sql_screens.live(self.env.cr, provider_id) or {} if provider_id else {}
-
-    def _rates(self, domain=None):
-        """Return the limits that are rates and bind the account's mail.
-
-        :param str domain: a sending domain, whose own limits then count, too
-        """
-        return [
-            limit
-            for limit in self.limit_ids
-            if limit.period in ("second", "minute")
-            and limit.effective
-            and (
-                limit.scope == "account"
-                or (domain and (limit.domain or domain) == domain)
-            )
-        ]
-
-    def _configured_rate(self, domain=None):
-        """Return the messages a second that the rates allow, 0 if unbounded."""
-        return min((limit._per_second() for limit in self._rates(domain)), default=0.0)
-
-    def _effective_rate(self, domain=None):
-        """Return the messages a second at which campaigns are sent now, 0 if unbounded.
-
-        :param str domain: of the From address, if it is known
-        """
-        if not self:
-            return 0.0
-        rates = (self._reduced_rate(self._live()), self._configured_rate(domain))
-        return min(filter(None, rates), default=0.0)
-
-    def _reduced_rate(self, live):
-        """Return the messages a second that the replies allow, ``None`` if all."""
-        rate = live.get("rate")
-        return rate if rate and rate < (self._configured_rate() or NO_RATE) else None
-
-    def _format_rate(self, rate):
-        if not rate:
-            return self.env._("unlimited")
-        seconds = next((one for one in (1, 60) if rate * one >= 1), 3600)
-        number = format_number(self.env, rate * seconds, "%.3g")
-        if seconds == 1:
-            return self.env._("%s a second", number)
-        if seconds == 60:
-            return self.env._("%s a minute", number)
-        return self.env._("%s an hour", number)
-
-    # ------------------------------------------------------------------
     # State
     # ------------------------------------------------------------------
 
-    @api.depends(
-        "limit_ids.effective", "limit_ids.period", "paused", "pause_reason", "capacity"
-    )
+    @api.depends("account", "state", "capacity")
     @api.depends_context("lang")
     def _compute_live(self):
         for provider in self:
-            live = provider._live()
-            tightest = max(
-                provider._usage(),
-                key=lambda row: row[1] / row[0].effective,
-                default=None,
-            )
-            state, reason = provider._judge(live, tightest)
+            state, live = provider.state, provider._live()
+            tightest = provider._tightest()
             configured = provider._configured_rate()
-            provider.state, provider.state_reason = state, reason
             # A limit of ours that is used up opens by itself only.
             provider.can_resume = state not in ("running", "resting") or bool(
                 live.get("rest")
@@ -183,46 +101,6 @@ class MailingProvider(models.Model):
                     used=format_number(self.env, used),
                     limit=limit._describe(),
                 )
-
-    def _usage(self):
-        """Return the counted limits with what is used of them.
-
-        :return: list of (limit, messages or recipients in the window)
-        """
-        if not self._origin.id:
-            return []
-        counted = {
-            limit._origin.id: limit
-            for limit in self.limit_ids
-            if limit.effective and limit.period not in ("second", "minute")
-        }
-        rows = sql_screens.usage(self.env.cr, self._origin.id) if counted else []
-        seen = {}
-        for limit_id, _domain, used in rows:
-            if limit_id in counted:
-                seen[limit_id] = max(used, seen.get(limit_id, 0))
-        return [(limit, seen.get(limit_id, 0)) for limit_id, limit in counted.items()]
-
-    def _judge(self, live, tightest):
-        """Return what the account does, and why.
-
-        :param dict live: see ``sql_screens.live``
-        :param tightest: the counted limit that is nearest to its end, with its use
-        """
-        if live.get("stopped"):
-            return "stopped", live["stopped"]
-        if self.paused:
-            return "paused", self.pause_reason
-        if live.get("rest"):
-            return "resting", live["rest_reason"]
-        if tightest and tightest[1] >= tightest[0].effective:
-            return "resting", self.env._(
-                "The limit of %s is reached.", tightest[0].display_name
-            )
-        fewer = live.get("capacity")
-        if self._reduced_rate(live) or (fewer and fewer < self.capacity):
-            return "reduced", live.get("last_reply")
-        return "running", False
 
     def _describe_binding(self, state, live, tightest):
         if state in ("paused", "stopped"):
@@ -329,40 +207,3 @@ class MailingProvider(models.Model):
             mailings = under_way.get(provider._origin.id, ())
             provider.mailing_count = len(mailings)
             provider.queue_depth = mailings._queue_count_waiting() if mailings else 0
-
-    def _seconds_for(self, waiting):
-        """Return how long so many recipients take, 0 if nothing bounds it.
-
-        By the rate, or by how often a counted limit has to open again.
-        """
-        rate = self._effective_rate()
-        seconds = waiting / rate if rate else 0
-        for limit, used in self._usage():
-            if limit.scope == "account":
-                rest = waiting - max(limit.effective - used, 0)
-                windows = math.ceil(max(rest, 0) / limit.effective)
-                seconds = max(seconds, windows * PERIODS[limit.period])
-        return seconds
-
-    def _describe_pace(self, domain=None):
-        """Return how fast the account lets campaigns go now, and why not faster.
-
-        :param str domain: of the From address, if it is known
-        :return: a few words, ``False`` if it does not hold them back
-        """
-        if not self:
-            return False
-        words = self._describe_wait() or ""
-        rate = self._effective_rate(domain)
-        if rate and self.state in ("running", "reduced"):
-            words = ", ".join(filter(None, [self._format_rate(rate), words]))
-        return f"{self.name}: {words}" if words else False
-
-    def _describe_wait(self):
-        """Return what keeps the account's campaigns waiting now, in words."""
-        if not self or self.state == "running":
-            return False
-        if self.state == "paused" and self.state_reason:
-            return self.state_reason
-        label = dict(self._fields["state"]._description_selection(self.env))[self.state]
-        return f"{label}: {self.state_reason}" if self.state_reason else label

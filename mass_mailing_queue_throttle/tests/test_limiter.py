@@ -29,7 +29,7 @@ class TestLimiter(ProviderCase):
         self.jobs = self._jobs("_job_send")
 
     def _live(self):
-        return self._run_sql(sql_screens.live, self.provider.id)
+        return self._run_sql(sql_screens.account, self.provider.id)["live"]
 
     def _refuse(self, code, text):
         for trace in self.traces:

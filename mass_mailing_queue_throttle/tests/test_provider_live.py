@@ -232,7 +232,9 @@ class TestProviderLive(ProviderCase):
         )
         self.provider.action_pause()
         marketer = mailing.with_user(self.user)
-        marketer.invalidate_recordset()
+        # Each look is a request of its own.
+        self.env.flush_all()
+        self.env.invalidate_all()
         (row,) = marketer.queue_progress(waits=True)
         self.assertEqual(
             row["waits_for"], f"{self.provider.name}: Paused by {self.env.user.name}."

@@ -98,6 +98,7 @@ def render_rst(addon):
     status_page = "https://odoo-community.org/page/development-status"
     license_page = f"http://www.gnu.org/licenses/{license_.lower()}.0-standalone.html"
     authors = [author.strip() for author in manifest["author"].split(",")]
+    others = "\n".join(f"- {author}" for author in authors if author != OCA)
     maintainers = ", ".join(manifest.get("maintainers", []))
     parts = [
         "=" * len(name) + "\n" + heading(name),
@@ -114,8 +115,8 @@ def render_rst(addon):
         f"Bugs are tracked on `GitHub Issues <{website}/issues>`_. In case of\n"
         "trouble, please check there if your issue has already been reported.",
         heading("Credits"),
-        heading("Authors", "-"),
-        "\n".join(f"- {author}" for author in authors if author != OCA),
+        heading("Authors", "-") if others else "",
+        others,
         *sections(addon, CREDITS, "-", level=3),
         heading("Maintainers", "-"),
         MAINTAINED_BY_OCA if OCA in authors else "",

@@ -107,9 +107,9 @@ class MailingMailing(models.Model):
     # What people are told
     # ------------------------------------------------------------------
 
-    def _queue_waits_for(self):
+    def _queue_waits_for(self, standstill):
         """Say so when it waits for the post."""
-        return super()._queue_waits_for() or "The post."
+        return super()._queue_waits_for(standstill) or "The post."
 
     def _queue_seconds_left(self, waiting, rate):
         """Add a second for the way to the post."""
