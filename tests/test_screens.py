@@ -3,7 +3,10 @@
 Pictures of it are kept in `build/screens`.
 """
 
+from collections import Counter
+
 import pytest
+from playwright.sync_api import expect
 
 from . import campaigns, throttling
 from .support.browser import DEVICES, PATIENCE
@@ -242,6 +245,51 @@ def test_in_doubt_and_failed_emails_are_decided_about(office, login, device):
         assert not screen.faults
     verdict = compare(office.sink, office.database, mailing, recipients=RECIPIENTS)
     assert verdict.flawless, str(verdict)
+
+
+def test_emails_in_doubt_are_decided_about_in_their_list(office):
+    """Some that are chosen, by the buttons above the list; the others wait."""
+    office.limit(throttling.UNLIMITED)
+    office.sink.rules(
+        *[
+            Rule("end", match=f"contact{number}@", action="accept-drop", times=1)
+            for number in (3, 33, 63)
+        ]
+    )
+    before = len(office.sink.messages())
+    mailing = office.launch()
+    office.finish(mailing)
+    with office.screen() as screen:
+        screen.form("mailing.mailing", mailing)
+        screen.page.locator("[data-part=in_doubt]").click()
+
+        def choose(number):
+            row = screen.see(".o_data_row", f"contact{number}@")
+            row.locator("input[type=checkbox]").check()
+
+        choose(3)
+        choose(33)
+        screen.see(".o_control_panel", "2 selected")
+        screen.keep("in-doubt-list")
+        screen.page.locator("button[name=action_queue_count_as_sent]").click()
+        screen.see(".modal", "nobody gets this mailing a second time")
+        screen.confirm("Ok")
+        expect(screen.page.locator(".o_data_row")).to_have_count(1)
+        choose(63)
+        screen.page.locator("button[name=action_queue_send_again]").click()
+        screen.see(".modal", "may receive this mailing a second time")
+        screen.confirm("Ok")
+        screen.see(".o_view_nocontent")
+        screen.keep("in-doubt-none")
+        assert not screen.faults
+    office.finish(mailing)
+    arrived = Counter(
+        message.recipients[0] for message in office.sink.messages()[before:]
+    )
+    assert len(arrived) == RECIPIENTS
+    assert [email for email, times in arrived.items() if times > 1] == [
+        "contact63@example.com"
+    ]
 
 
 @pytest.mark.parametrize("device", DEVICES)

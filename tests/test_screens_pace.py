@@ -53,6 +53,50 @@ def test_a_marketer_sets_the_pace(office, device):
     office.cancel(mailing)
 
 
+def test_the_chart_follows_the_pager(office):
+    """Who turns to the next mailing sees the next mailing's speed."""
+    office.limit(20)
+    sent = {}
+    for subject, recipients in (("All of them", RECIPIENTS), ("A few", 5)):
+        mailing = office.copy()
+        office.rpc.write("mailing.mailing", [mailing], {"subject": subject})
+        office.rpc.press("mailing.mailing", "action_launch", [mailing])
+        wait_until(lambda: office.sent(mailing) >= recipients, 60, "emails")  # noqa: B023
+        office.cancel(mailing)
+        sent[subject] = office.sent(mailing)
+    assert len(set(sent.values())) == 2
+
+    with office.screen() as screen:
+        page = screen.open("email-marketing").page
+        page.locator(".o_switch_view.o_list").click()
+        screen.see(".o_data_row", "All of them").locator("td[name=subject]").click()
+
+        def drawn():
+            """The sum of the bars: all was sent within few minutes."""
+            return page.evaluate(
+                """() => {
+                    const canvas = document.querySelector(".o_mailing_queue_pace canvas")
+                    const chart = canvas && Chart.getChart(canvas)
+                    return chart && chart.data.datasets[0].data.reduce((a, b) => a + b)
+                }"""
+            )
+
+        shown = set()
+        for _turn in range(20):
+            # Done, it is a text; before, an input.
+            subject = screen.text("div[name=subject]")
+            if subject in sent:
+                page.get_by_role("tab", name="Sending").click()
+                wait_until(lambda: drawn() == sent[subject], 30, subject)  # noqa: B023
+                shown.add(subject)
+            if shown == set(sent):
+                break
+            page.locator(".o_pager_next").click()
+            page.wait_for_timeout(500)
+        assert shown == set(sent)
+        assert not screen.faults
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_marketer_rehearses(office, device):
     """The report says how fast it was; the mailing is as it was."""

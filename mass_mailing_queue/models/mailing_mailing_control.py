@@ -142,6 +142,11 @@ class MailingMailing(models.Model):
             "name": name,
             "display_name": name,
             "help": message % empty,
+            # A list does not see what is searched for by default.
+            "context": {
+                **action["context"],
+                "mass_mailing_queue_decide": kind == "in_doubt",
+            },
         }
 
     def action_view_queue_jobs(self):

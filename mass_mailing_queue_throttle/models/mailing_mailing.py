@@ -31,7 +31,7 @@ class MailingMailing(models.Model):
     )
 
     queue_account = fields.Json(
-        compute="_compute_queue_account", groups="base.group_system"
+        "Account", compute="_compute_queue_account", groups="base.group_system"
     )
 
     def _compute_queue_provider(self):
