@@ -74,11 +74,12 @@ def test_the_chart_follows_the_pager(office):
         def drawn():
             """The sum of the bars: all was sent within few minutes."""
             return page.evaluate(
-                """() => {
-                    const canvas = document.querySelector(".o_mailing_queue_pace canvas")
+                """selector => {
+                    const canvas = document.querySelector(selector)
                     const chart = canvas && Chart.getChart(canvas)
                     return chart && chart.data.datasets[0].data.reduce((a, b) => a + b)
-                }"""
+                }""",
+                ".o_mailing_queue_pace canvas",
             )
 
         shown = set()
