@@ -157,9 +157,7 @@ class Limiter:
         self._prepare(provider_id, domain)
         while True:
             left = until - time.monotonic()
-            if left < 0:
-                # A turn that it could not use would be lost to the others.
-                raise DeliveryPostponed(self._env._("The rest follows."), 0.05)
+            # A turn that it could not use would be lost to the others.
             horizon = min(HORIZON, left)
             permit = self._ask(provider_id, domain, messages, recipients, horizon)
             slot = self._slots.get(provider_id)

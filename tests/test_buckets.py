@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from .support.process import wait_until
 from .throttling import MODULES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -382,6 +383,33 @@ def test_turns_that_many_race_for_are_all_different(account):
     assert all(granted)
     assert last - begun >= len(granted) / 100 - 0.01, "a turn was given twice"
     assert last - begun <= len(granted) / 100 + 1, "turns were lost"
+
+
+def test_who_adds_rows_waits_for_who_holds_the_account(account):
+    """All take the account's row first: two of them cannot lock each other out."""
+    account.reset([(100, "day", "message", "account")])
+    account.cr.execute("UPDATE mailing_provider_limit SET unit = 'recipient'")
+    with contextlib.closing(account.database.connect()) as holder:
+        held = holder.cursor()
+        held.execute("SELECT 1 FROM mailing_provider_state FOR UPDATE")
+        other = threading.Thread(
+            target=race,
+            args=(account, 1, lambda cr: sql.ensure(cr, account.id, ["a.test"]) or ()),
+        )
+        other.start()
+
+        def waits():
+            account.cr.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))",
+                [holder.info.backend_pid],
+            )
+            return account.cr.fetchone()
+
+        wait_until(lambda: waits() or not other.is_alive(), 30, "it to wait or to end")
+        assert waits()
+        # Would wait for each other if it had begun with these.
+        held.execute("SELECT 1 FROM mailing_provider_bucket FOR UPDATE NOWAIT")
+    other.join()
 
 
 def test_other_mail_is_charged_when_it_left(account):

@@ -214,3 +214,28 @@ def test_a_session_knows_that_its_connection_has_ended():
         connection.sendmail(SENDER, ADDRESSES, MESSAGE)
     assert session.closed
     server.close()
+
+
+def test_a_server_that_is_silent_at_quit_is_not_waited_for():
+    """Somebody waits for what comes next, and nobody for its answer."""
+    gone = threading.Event()
+
+    def serve(listener):
+        connection, _address = listener.accept()
+        with connection:
+            connection.sendall(b"220 test\r\n")
+            # QUIT, and no answer, until the client hangs up.
+            while connection.recv(1024):
+                pass
+        gone.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        session = smtp.Session(
+            smtplib.SMTP("127.0.0.1", listener.getsockname()[1], timeout=600)
+        )
+        leaving = threading.Thread(target=session.close, daemon=True)
+        leaving.start()
+        leaving.join(30)
+        assert not leaving.is_alive()
+        assert gone.wait(60)

@@ -167,6 +167,21 @@ class TestAudience(QueueCase):
                 {"mailing_id": mailing.id}
             )
 
+    def test_the_dialog_is_for_a_mailing_and_for_who_opened_it(self):
+        """Another marketer, who may send the same mailing, opens their own."""
+        self._contacts("a@example.com")
+        mailing = self._mailing()
+        wizards = self.env["mailing.queue.send"].with_user(self.user)
+        with self.assertRaises(UserError):
+            wizards.create({})
+        dialog = wizards.create({"mailing_id": mailing.id})
+        self.assertEqual(dialog.read(["recipients"])[0]["recipients"], 1)
+        other = new_test_user(
+            self.env, "colleague", groups="mass_mailing.group_mass_mailing_user"
+        )
+        with self.assertRaises(AccessError):
+            dialog.with_user(other).read(["recipients"])
+
     def test_the_last_large_campaign_tells_how_long_it_takes(self):
         self._contacts(*[f"c{number}@example.com" for number in range(4)])
         mailing = self._mailing()

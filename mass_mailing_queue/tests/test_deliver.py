@@ -14,7 +14,7 @@ from odoo.addons.link_tracker.models.link_tracker import LinkTracker
 from odoo.addons.mail.models.mail_mail import MailMail
 
 from .. import slicing, smtp, sql, sql_outage
-from ..models import mailing_mailing_session
+from ..models import mailing_mailing_deliver, mailing_mailing_session
 from ..replies import Verdict
 from .common import QueueCase, refused, wrapped
 
@@ -461,6 +461,22 @@ class TestDeliver(QueueCase):
             self._postponed(self._jobs("_job_send")[0])
         self.assertEqual(self.first.trace_status, "error")
         self.assertEqual(self.first.failure_type, "queue_in_doubt")
+
+    def test_the_attempts_that_count_are_those_at_the_claim(self):
+        """Another worker may have tried since this one has looked."""
+        permit = type(self.mailing)._queue_permit
+
+        def others_try(mailing, ledger, route, parcel):
+            self.cr.execute(
+                "UPDATE mailing_trace SET queue_attempts = %s WHERE id = %s",
+                [mailing_mailing_deliver.MAX_ATTEMPTS - 1, parcel.trace_id],
+            )
+            return permit(mailing, ledger, route, parcel)
+
+        self.replies["a@example.com"] = refused("a@example.com", 451, b"4.3.0 Later")
+        with patch.object(type(self.mailing), "_queue_permit", others_try):
+            self._perform(self._jobs("_job_send")[0])
+        self.assertEqual(self.first.trace_status, "error", "it was the last attempt")
 
     def test_recipient_deleted_while_queued(self):
         self.contacts[0].unlink()

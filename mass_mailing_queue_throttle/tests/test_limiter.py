@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 import smtplib
+import time
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -9,6 +10,8 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from odoo.addons.mass_mailing_queue.exceptions import DeliveryPostponed
+from odoo.addons.mass_mailing_queue.ledger import Ledger
 from odoo.addons.mass_mailing_queue.tests.common import refused, wrapped
 
 from .. import limiter, sql, sql_counts, sql_screens
@@ -52,6 +55,24 @@ class TestLimiter(ProviderCase):
         self.assertEqual(self.cr.fetchone(), (4,))
         self.assertEqual(len(self.sent), 4)
         self.assertFalse(self.env["mailing.provider.tally"].search_count([]))
+
+    def test_a_turn_that_comes_too_late_is_left_to_others(self):
+        """A job whose time is over takes none, which it could not use."""
+        until, postponed = time.monotonic() - 0.01, None
+        with Ledger(self.env) as ledger:
+            turns = limiter.Limiter(self.env, ledger, self.mailing.id)
+            try:
+                turns.wait_turn(self.provider.id, "example.com", 1, 1, until)
+            except DeliveryPostponed as why:
+                # ``assertRaises`` would roll back what was taken.
+                postponed = why
+            turns.close()
+        self.assertTrue(postponed)
+        self.cr.execute(
+            "SELECT taken FROM mailing_provider_state WHERE provider_id = %s",
+            self.provider.ids,
+        )
+        self.assertEqual(self.cr.fetchone(), (0,))
 
     def test_a_limit_that_is_reached_postpones_all_jobs(self):
         self.provider.margin = 0

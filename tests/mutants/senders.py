@@ -331,3 +331,22 @@ mutant(
     ),
     tests=["TestDeliver.test_claim_is_refused_where_nothing_may_be_sent"],
 )
+mutant(
+    "attempts_of_the_look",
+    "the number of attempts as it is when a recipient is claimed",
+    (
+        DELIVER,
+        "        status, parcel.attempts = ledger.run(",
+        "        status, _attempts = ledger.run(",
+    ),
+    tests=["TestDeliver.test_the_attempts_that_count_are_those_at_the_claim"],
+)
+mutant(
+    "waits_for_quit",
+    "the end of waiting for a server's goodbye",
+    (SMTP, "self.connection.sock.settimeout(LEAVE_SECONDS)", "pass"),
+    tests=[
+        "tests/test_pipelining.py::"
+        "test_a_server_that_is_silent_at_quit_is_not_waited_for"
+    ],
+)
