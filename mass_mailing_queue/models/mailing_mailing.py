@@ -97,10 +97,7 @@ class MailingMailing(models.Model):
 
     @api.depends("state")
     def _compute_queue_no_runner(self):
-        waiting = self.filtered(
-            lambda mailing: mailing.queue_managed
-            and mailing.state in ("in_queue", "sending")
-        )
+        waiting = self._queue_under_way()
         self.queue_no_runner = False
         if waiting:
             waiting.queue_no_runner = not self._queue_runner_is_present()

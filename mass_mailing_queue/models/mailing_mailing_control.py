@@ -3,7 +3,7 @@
 
 from markupsafe import Markup
 
-from odoo import models
+from odoo import api, models
 
 from .. import sql_people
 from ..discretion import discreet
@@ -12,6 +12,9 @@ from .mailing_mailing import CONTENT_FIELDS
 
 #: Recipients cancelled by one statement: short row locks, however many there are.
 CANCEL_BATCH = 5_000
+
+#: States of a mailing that somebody has sent and that is not done.
+UNDER_WAY = ("in_queue", "sending")
 
 
 class MailingMailing(models.Model):
@@ -166,10 +169,14 @@ class MailingMailing(models.Model):
     # Helpers
     # ------------------------------------------------------------------
 
+    @api.model
+    def _queue_search_under_way(self):
+        """Return all managed mailings that are scheduled, due or being sent."""
+        return self.search([("queue_managed", "=", True), ("state", "in", UNDER_WAY)])
+
     def _queue_under_way(self):
         return self.filtered(
-            lambda mailing: mailing.queue_managed
-            and mailing.state in ("in_queue", "sending")
+            lambda mailing: mailing.queue_managed and mailing.state in UNDER_WAY
         )
 
     def _queue_put_back(self, in_doubt):

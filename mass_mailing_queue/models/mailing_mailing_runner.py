@@ -162,9 +162,7 @@ class MailingMailing(models.Model):
 
     def _queue_revive(self, ledger):
         """Have stopped plans and orphans taken up, and settled mailings finished."""
-        for mailing in self.search(
-            [("queue_managed", "=", True), ("state", "in", ("in_queue", "sending"))]
-        ):
+        for mailing in self._queue_search_under_way():
             if mailing.queue_cancelled:
                 mailing.action_queue_cancel()
             if mailing.queue_paused or mailing.queue_cancelled:

@@ -25,16 +25,7 @@ class MailingQueueMetrics(models.AbstractModel):
         """
         self.env.flush_all()
         cr = self.env.cr
-        ids = (
-            self.env["mailing.mailing"]
-            .search(
-                [
-                    ("queue_managed", "=", True),
-                    ("state", "in", ("in_queue", "sending")),
-                ]
-            )
-            .ids
-        )
+        ids = self.env["mailing.mailing"]._queue_search_under_way().ids
         mailing = ("mailing",)
         return [
             (

@@ -126,9 +126,7 @@ class MailingQueueDiagnosis(models.TransientModel):
     def _get_mailings(self):
         """Return the mailings to look at, as superuser."""
         mailings = self.mailing_id.sudo()
-        return mailings or mailings.search(
-            [("queue_managed", "=", True), ("state", "in", ("in_queue", "sending"))]
-        )
+        return mailings or mailings._queue_search_under_way()
 
     @api.model
     def _finding(self, gravity, title, advice="", details=(), mailing=None):

@@ -64,16 +64,9 @@ class IrMailServer(models.Model):
         """Let the jobs of mailings under way follow their server to another account."""
         self.ensure_one()
         provider = self.sudo().queue_provider_id
-        mailings = (
-            self.env["mailing.mailing"]
-            .sudo()
-            .search(
-                [
-                    ("queue_managed", "=", True),
-                    ("state", "in", ("in_queue", "sending")),
-                ]
-            )
-            .filtered(lambda mailing: mailing._queue_find_server() == self.sudo())
+        under_way = self.env["mailing.mailing"].sudo()._queue_search_under_way()
+        mailings = under_way.filtered(
+            lambda mailing: mailing._queue_find_server() == self.sudo()
         )
         channel, ids, env = provider.channel_id.complete_name, mailings.ids, self.env
 

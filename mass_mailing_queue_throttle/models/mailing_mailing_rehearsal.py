@@ -8,24 +8,6 @@ from odoo.addons.mass_mailing_queue.models.mailing_mailing_rehearsal import (
 )
 
 
-class MailingProvider(models.Model):
-    _inherit = "mailing.provider"
-
-    rehearsal = fields.Boolean(
-        readonly=True, copy=False, help="Stands for an account while one rehearses."
-    )
-
-    def _copy_for_rehearsal(self):
-        """Return an account with these limits, of which nothing is used yet.
-
-        It has rows and a channel of its own: a rehearsal waits for its turns as a
-        campaign does, and takes none from this account. Nobody is asked for its quota.
-        """
-        return self.sudo().copy(
-            {"name": self.name, "rehearsal": True, "quota_api": False}
-        )
-
-
 class MailingMailing(models.Model):
     """A rehearsal keeps to the limits of the account, on a copy of it."""
 

@@ -185,17 +185,9 @@ class MailingProvider(models.Model):
 
         :return: dict of account id → ``mailing.mailing`` (as superuser)
         """
-        found = dict.fromkeys(self._origin.ids, self.env["mailing.mailing"].sudo())
-        for mailing in (
-            self.env["mailing.mailing"]
-            .sudo()
-            .search(
-                [
-                    ("queue_managed", "=", True),
-                    ("state", "in", ("in_queue", "sending")),
-                ]
-            )
-        ):
+        mailings = self.env["mailing.mailing"].sudo()
+        found = dict.fromkeys(self._origin.ids, mailings)
+        for mailing in mailings._queue_search_under_way():
             provider = mailing._queue_find_provider()
             if provider.id in found:
                 found[provider.id] |= mailing
