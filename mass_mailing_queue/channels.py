@@ -37,17 +37,26 @@ def configured(text=None):
     }
 
 
+def passed(name, text=None):
+    """Return the channels that jobs of a channel pass through, and their slots.
+
+    :param str name: complete name, ``root.mail``
+    :param str text: see :func:`configured`
+    :return: dict of complete name → slots, of those that have a number
+    """
+    return {
+        channel: slots
+        for channel, slots in configured(text).items()
+        if f"{name}.".startswith(f"{channel}.") and slots
+    }
+
+
 def capacity(name):
     """Return how many jobs of a channel run at a time, those of its parents included.
 
     :param str name: complete name, ``root.mail``
     """
-    slots = [
-        number
-        for channel, number in configured().items()
-        if f"{name}.".startswith(f"{channel}.") and number
-    ]
-    return min(slots, default=1)
+    return min(passed(name).values(), default=1)
 
 
 def suggestion():

@@ -83,6 +83,15 @@ def count(cr, provider_id, counts):
     )
 
 
+def forget(cr, days):
+    """Remove the statistics that are older."""
+    cr.execute(
+        "DELETE FROM mailing_provider_stat "
+        "WHERE minute < now() AT TIME ZONE 'utc' - %s * interval '1 day'",
+        [days],
+    )
+
+
 def count_as_used(cr, provider_id, period, used):
     """Raise what is counted of an account's limit to what the provider counted.
 

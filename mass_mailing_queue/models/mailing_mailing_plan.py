@@ -1,7 +1,6 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-import re
 import time
 
 from odoo import fields, models
@@ -272,19 +271,9 @@ class MailingMailing(models.Model):
 
     def _queue_job_size(self):
         """Return how many recipients one send job carries. Extension point."""
-        return slicing.job_size(self.queue_recipients, self._queue_job_size_setting())
-
-    def _queue_job_size_setting(self):
-        """Return the size that the settings fix, 0 for automatic.
-
-        A parameter may hold any text: what is no size is automatic.
-        """
-        value = (
-            self.env["ir.config_parameter"]
-            .sudo()
-            .get_param("mass_mailing_queue.job_size", "0")
-        )
-        return int(value) if re.fullmatch(r"\d{1,9}", value) else 0
+        # What is no size, as 0 is none, is automatic.
+        fixed = self._queue_setting("job_size", 0)
+        return slicing.job_size(self.queue_recipients, fixed)
 
     def _queue_describe_job(self, trace_ids):
         if len(trace_ids) == 1:

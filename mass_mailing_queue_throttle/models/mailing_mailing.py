@@ -85,7 +85,7 @@ class MailingMailing(models.Model):
 
     def _queue_job_size(self):
         size = super()._queue_job_size()
-        if self._queue_job_size_setting():
+        if self._queue_setting("job_size", 0):
             return size
         provider = self._queue_find_provider()
         rate = provider._effective_rate(self._queue_domain())

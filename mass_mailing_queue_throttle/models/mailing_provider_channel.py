@@ -30,22 +30,9 @@ class MailingProvider(models.Model):
         slots = self._configured_slots()
         return max(min(self.capacity, *slots.values()) if slots else self.capacity, 1)
 
-    @api.model
-    def _configured_channels(self):
-        """Return the channels of the running configuration.
-
-        :return: dict of complete name → slots; 0 is as many as its parent has
-        """
-        return channels.configured(_channels())
-
     def _configured_slots(self):
         """Return the slots of the channels that this account's jobs pass through."""
-        name = self._channel_name()
-        return {
-            channel: slots
-            for channel, slots in self._configured_channels().items()
-            if f"{name}.".startswith(f"{channel}.") and slots
-        }
+        return channels.passed(self._channel_name(), _channels())
 
     @api.depends("capacity", "channel_id")
     def _compute_channel_hint(self):

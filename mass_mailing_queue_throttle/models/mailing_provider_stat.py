@@ -4,6 +4,11 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .. import sql_counts
+
+#: How long figures for the graphs are kept.
+KEPT_DAYS = 31
+
 
 class MailingProviderStat(models.Model):
     """Messages of a minute by what became of them, for the graphs."""
@@ -62,8 +67,4 @@ class MailingProviderStat(models.Model):
 
     @api.autovacuum
     def _gc_old(self):
-        """Keep a month."""
-        self.env.cr.execute(
-            "DELETE FROM mailing_provider_stat "
-            "WHERE minute < now() AT TIME ZONE 'utc' - interval '31 days'"
-        )
+        sql_counts.forget(self.env.cr, KEPT_DAYS)
