@@ -87,10 +87,15 @@ def _write_rows(database, over):
     with contextlib.suppress(psycopg2.Error):
         with contextlib.closing(database.connect()) as connection:
             connection.autocommit = True
+            connection.cursor().execute("SET lock_timeout = '1s'")
             while not over.wait(0.05):
                 for statement in statements:
-                    # Two of these may lock each other out, as anybody's may.
-                    with contextlib.suppress(psycopg2.errors.DeadlockDetected):
+                    # Two of these may lock each other out, as anybody's may; and who
+                    # locks rows meanwhile may be a fault that ends after this one.
+                    with contextlib.suppress(
+                        psycopg2.errors.DeadlockDetected,
+                        psycopg2.errors.LockNotAvailable,
+                    ):
                         connection.cursor().execute(statement)
 
 
