@@ -17,12 +17,16 @@ RATE_SECONDS = 60
 
 
 #: What may keep a ``mailing`` waiting that nobody has paused: whether a job runner
-#: works, whether any server is out of reach, and seconds until the first of those who
-#: wait may be tried again (none if there is somebody to send to now, or nobody).
+#: works, servers out of reach (their id, 0 for that of the configuration file → seconds
+#: until they are tried again), and seconds until the first of those who wait may be
+#: tried again (none if there is somebody to send to now, or nobody).
 STANDSTILL = f"""
     SELECT {RUNNER_WORKS} AS works,
-           EXISTS (SELECT 1 FROM mailing_queue_outage
-                    WHERE retry_at > now() AT TIME ZONE 'utc') AS outage,
+           (SELECT jsonb_object_agg(
+                       server_ref,
+                       EXTRACT(EPOCH FROM retry_at - (now() AT TIME ZONE 'utc')))
+              FROM mailing_queue_outage
+             WHERE retry_at > now() AT TIME ZONE 'utc') AS outages,
            CASE WHEN NOT EXISTS (
                 SELECT 1 FROM mailing_trace
                  WHERE mass_mailing_id = mailing.id
@@ -79,7 +83,7 @@ def progress(cr, mailing_ids, waits=False):
                                      ELSE false END
              GROUP BY 1, 2
         )
-        SELECT mailing_id, status, traces, recent, age, works, outage, seconds
+        SELECT mailing_id, status, traces, recent, age, works, outages, seconds
           FROM mailing LEFT JOIN counted ON mass_mailing_id = mailing_id
         """,
         {"ids": list(mailing_ids), "seconds": RATE_SECONDS, "waits": waits},
@@ -95,20 +99,6 @@ def progress(cr, mailing_ids, waits=False):
             # Of a mailing that has just begun, not a whole minute.
             row["seconds"] = max(row["seconds"], min(age or 0, RATE_SECONDS))
     return counts
-
-
-def outage(cr, server_id):
-    """Return (seconds until it is tried again, its words) of a server out of reach."""
-    cr.execute(
-        """
-        SELECT EXTRACT(EPOCH FROM retry_at - (now() AT TIME ZONE 'utc')), reply
-          FROM mailing_queue_outage
-         WHERE server_ref = %s AND retry_at > now() AT TIME ZONE 'utc'
-        """,
-        [server_id],
-    )
-    row = cr.fetchone()
-    return (float(row[0]), row[1]) if row else None
 
 
 def pace(cr, mailing_id, bars):

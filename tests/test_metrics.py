@@ -164,36 +164,3 @@ def test_figures(served):
     assert figures["odoo_mailing_sent_per_second", mailing] == pytest.approx(1 / 60)
     text = served.get(f"Bearer {TOKEN}").text
     assert "@" not in text, "no addresses"
-
-
-def test_a_scrape_costs_statements_and_not_recipients(served):
-    """As many statements for one mailing as for all, each of them on an index."""
-
-    def explain(env, step):
-        from odoo.addons.mass_mailing_queue import sql_metrics
-
-        class Explained:
-            """A cursor that returns plans in place of rows."""
-
-            def __init__(self):
-                self.plans = []
-
-            def execute(self, statement, values=None):
-                env.cr.execute("EXPLAIN " + statement, values)
-                self.plans.append("\n".join(row[0] for row in env.cr.fetchall()))
-
-            def fetchall(self):
-                return []
-
-        env.cr.execute("SET LOCAL enable_seqscan = off")
-        cr = Explained()
-        ids = env["mailing.mailing"].search([]).ids
-        sql_metrics.depth_by_state(cr, ids)
-        sql_metrics.rates(cr, ids)
-        sql_metrics.failures_by_class(cr, ids)
-        sql_metrics.doubts(cr)
-        return cr.plans
-
-    for plan in served.shell.run(explain):
-        assert "Seq Scan on mailing_trace" not in plan, plan
-        assert "mailing_trace" in plan

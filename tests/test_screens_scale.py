@@ -45,6 +45,7 @@ def look(env, step, mailing_id):
     """Open each screen as a marketer does; returns its statements and their plans."""
     import re
     import threading
+    from datetime import datetime, timezone
 
     from odoo.addons.mass_mailing_queue.sql_runner import RUNNER_LOCK
 
@@ -57,7 +58,7 @@ def look(env, step, mailing_id):
     )
     # A job runner leads: what the mailing waits for is its account.
     env.cr.execute("SELECT pg_advisory_xact_lock(%s)", [RUNNER_LOCK])
-    env = env(user=user.id)
+    env = env(user=user.id, context={"lang": "en_US", "tz": "Europe/Paris"})
     mailing = env["mailing.mailing"].browse(mailing_id)
     statements = []
     hooks = [lambda cr, query, params, *_times: statements.append((query, params))]
@@ -93,15 +94,47 @@ def look(env, step, mailing_id):
             count_limit=10001,
         ),
     }
+
+    def outage():
+        server = mailing.sudo()._queue_find_server().id or 0
+        env.cr.execute(
+            "INSERT INTO mailing_queue_outage (server_ref, since, retry_at, failures) "
+            "VALUES (%s, now(), now() AT TIME ZONE 'utc' + interval '1 minute', 1)",
+            [server],
+        )
+
+    def closed():
+        env.cr.execute("DELETE FROM mailing_queue_outage")
+        now = datetime.now(timezone.utc)
+        hours = (
+            mailing.env["mailing.queue.hours"]
+            .sudo()
+            .create(
+                {
+                    "name": "In two hours",
+                    **dict.fromkeys(("sat", "sun"), True),
+                    "hour_from": (now.hour + 2) % 24,
+                    "hour_to": (now.hour + 2) % 24 + 0.5,
+                    "tz": "UTC",
+                }
+            )
+        )
+        mailing.sudo().queue_hours_id = hours
+
+    prepare = {"progress in an outage": outage, "progress out of hours": closed}
+    for name in prepare:
+        screens[name] = screens["progress"]
+    screens["scrape"] = env["mailing.queue.metrics"].sudo()._collect
     found = {}
     for name, screen in screens.items():
+        prepare.get(name, lambda: None)()
         # The first time fills the caches of the process.
         for _time in range(2):
             env.flush_all()
             env.invalidate_all()
             statements.clear()
             threading.current_thread().query_hooks = hooks
-            screen()
+            shown = screen()
             threading.current_thread().query_hooks = ()
         plans = []
         for query, params in list(statements):
@@ -117,6 +150,7 @@ def look(env, step, mailing_id):
             "statements": len(statements),
             "scans": scans,
             "indexes": sorted(index),
+            "shown": str(shown) if name.startswith("progress") else "",
         }
     return found
 
@@ -172,7 +206,10 @@ def test_as_many_statements_for_a_hundred_thousand_as_for_a_few(found):
     large, small = found
     counts = {name: cost["statements"] for name, cost in large.items()}
     assert counts == {name: cost["statements"] for name, cost in small.items()}
-    assert counts["progress"] <= 3
+    for name in ("progress", "progress in an outage", "progress out of hours"):
+        assert counts[name] <= 3, name
+    assert "is not reachable" in large["progress in an outage"]["shown"]
+    assert "Sending hours: goes on" in large["progress out of hours"]["shown"]
     assert counts["progress of all"] <= 3
     # Whether the user may read it, and what is drawn.
     assert counts["chart"] == 2

@@ -3,11 +3,32 @@
 
 import time
 
-from odoo import models
+from odoo import api, models
 
 
 class IrMailServer(models.Model):
     _inherit = "ir.mail_server"
+
+    # Which server a mailing leaves through is cached for its screens.
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Forget which mailing leaves through which server."""
+        servers = super().create(vals_list)
+        self.env.registry.clear_cache()
+        return servers
+
+    def write(self, vals):
+        """Forget which mailing leaves through which server."""
+        result = super().write(vals)
+        self.env.registry.clear_cache()
+        return result
+
+    def unlink(self):
+        """Forget which mailing leaves through which server."""
+        result = super().unlink()
+        self.env.registry.clear_cache()
+        return result
 
     def _smtp_login__(self, connection, smtp_user, smtp_password):  # noqa: PLW3201
         """Note how long the login takes, for who measures a connection.

@@ -175,6 +175,7 @@ class MailingMailing(models.Model):
 
     def action_put_in_queue(self):
         """Plan at once what is due; upstream's trigger starts what is scheduled."""
+        self._queue_check_cancelled()
         result = super().action_put_in_queue()
         now = fields.Datetime.now()
         for mailing in self._queue_adopt():
@@ -284,6 +285,7 @@ class MailingMailing(models.Model):
             if not self.queue_paused:
                 self._queue_enqueue_plan()
             return
+        self._queue_check_cancelled()
         if not self._queue_has_open_traces() and not self._queue_next_records():
             raise UserError(self.env._("There are no recipients selected."))
         self._queue_unpause()
@@ -291,6 +293,17 @@ class MailingMailing(models.Model):
             self.write({"state": "sending"})
             self._queue_plan_again()
         self._queue_enqueue_plan()
+
+    def _queue_check_cancelled(self):
+        """:raises UserError: if the rest of a mailing is just being cancelled"""
+        for mailing in self._queue_under_way().filtered("queue_cancelled"):
+            raise UserError(
+                self.env._(
+                    "The rest of %s is being cancelled. To send it to more people, "
+                    "wait until it is done, or duplicate it.",
+                    mailing.subject,
+                )
+            )
 
     def _queue_plan_again(self):
         """Look for recipients from the first record on; known ones are left out."""

@@ -35,16 +35,23 @@ class MailingMailing(models.Model):
     def action_queue_pause(self):
         """Stop within one message per worker; nobody is lost."""
         self.check_access("write")
-        for mailing in self._queue_under_way().filtered(lambda m: not m.queue_paused):
+        for mailing in self._queue_under_way().filtered(
+            lambda mailing: not (mailing.queue_paused or mailing.queue_cancelled)
+        ):
             reason = self.env._("Paused by %s.", self.env.user.name)
             mailing.write({"queue_paused": True, "queue_pause_reason": reason})
             mailing._queue_log("stall", "user")
         return True
 
     def action_queue_resume(self):
-        """Go on with whoever still waits, held recipients included."""
+        """Go on with whoever still waits, held recipients included.
+
+        What is being cancelled stays so: somebody was told that the rest gets nothing.
+        """
         self.check_access("write")
-        for mailing in self._queue_under_way():
+        for mailing in self._queue_under_way().filtered(
+            lambda m: not m.queue_cancelled
+        ):
             self.env.flush_all()
             sql_people.release_held(self.env.cr, mailing.id)
             self.env.invalidate_all(flush=False)

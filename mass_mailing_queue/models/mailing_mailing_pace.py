@@ -134,10 +134,12 @@ class MailingMailing(models.Model):
         :param float seconds: until then
         """
         moment = fields.Datetime.now() + timedelta(seconds=math.ceil(seconds))
+        # The context's zone is the user's, and nothing has to be read for it.
+        tz = self.env.context.get("tz")
         return self.env._(
             "Sending hours: goes on %(weekday)s %(time)s.",
-            weekday=format_datetime(self.env, moment, dt_format="EEEE"),
-            time=format_datetime(self.env, moment, dt_format="HH:mm"),
+            weekday=format_datetime(self.env, moment, tz=tz, dt_format="EEEE"),
+            time=format_datetime(self.env, moment, tz=tz, dt_format="HH:mm"),
         )
 
     def _queue_next_eta(self):

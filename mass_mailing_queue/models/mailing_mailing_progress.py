@@ -1,7 +1,7 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-from odoo import fields, models
+from odoo import fields, models, tools
 from odoo.tools import format_time
 
 from .. import sql_screens
@@ -123,9 +123,12 @@ class MailingMailing(models.Model):
             return self.queue_pause_reason or self.env._("Paused.")
         if self.state != "sending" and not self._queue_is_due():
             return False
-        works, outage, seconds = standstill
-        if outage and (words := self._queue_describe_outage()):
-            return words
+        works, outages, seconds = standstill
+        if outages and (wait := outages.get(str(self._queue_server_ref()))):
+            return self.env._(
+                "The mail server is not reachable: tried again at %s.",
+                self._queue_clock(wait),
+            )
         if not works:
             return self.env._("No job runner: sent slowly, by the scheduled action.")
         if seconds is not None:
@@ -154,17 +157,16 @@ class MailingMailing(models.Model):
             )
         return self.env._("%s days", format_number(self.env, minutes / 1440, "%.1f"))
 
-    def _queue_describe_outage(self):
-        found = sql_screens.outage(self.env.cr, self._queue_find_server().id or 0)
-        return found and self.env._(
-            "The mail server is not reachable: tried again at %s.",
-            self._queue_clock(found[0]),
-        )
+    @tools.ormcache("self.env.company.id", "self.mail_server_id.id", "self.email_from")
+    def _queue_server_ref(self):
+        """Return the server's id, 0 for that of the configuration file: for screens."""
+        return self._queue_find_server().id or 0
 
     def _queue_clock(self, seconds):
         """Return the time of day in so many seconds, as the user reads it."""
         moment = fields.Datetime.add(fields.Datetime.now(), seconds=seconds)
-        return format_time(self.env, moment, self.env.user.tz, "short")
+        # The context's zone is the user's, and nothing has to be read for it.
+        return format_time(self.env, moment, self.env.context.get("tz"), "short")
 
     def queue_pace(self):
         """Return the emails a minute over the campaign, for the chart.

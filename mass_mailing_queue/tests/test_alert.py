@@ -1,6 +1,7 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+import logging
 from unittest.mock import patch
 
 from odoo.exceptions import ValidationError
@@ -8,6 +9,8 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import config
 
 from .common import QueueCase
+
+LOGGER = "odoo.addons.mass_mailing_queue.models.mailing_mailing_pause"
 
 
 @tagged("-at_install", "post_install")
@@ -103,7 +106,10 @@ class TestAlert(QueueCase):
         self._check()
         self.assertFalse(self._raised(), "it has just begun")
         self._age()
-        self._check()
+        with self.assertLogs(LOGGER, logging.INFO) as log:
+            self._check()
+        self.assertIn("event=stall", log.output[0])
+        self.assertIn("reason=no-progress", log.output[0])
         self._check()
         alert = self.alerts.search([("state", "=", "raised")])
         self.assertEqual(alert.kind, "stalled")

@@ -197,3 +197,10 @@ class TestAudience(QueueCase):
         self.assertIsNone(sql_screens.usual_rate(self.cr, 5), "too small to tell")
         with patch.object(mailing_mailing_audience, "TELLING_SIZE", 4):
             self.assertGreaterEqual(mailing._queue_expected_seconds(100), 3_000)
+            dialog = self.env["mailing.queue.send"].create(
+                {"mailing_id": self._mailing().id}
+            )
+        self.assertEqual(dialog.duration, "2 minutes")
+        self.assertAlmostEqual(
+            (dialog.ends_at - fields.Datetime.now()).total_seconds(), 120, delta=30
+        )

@@ -1,7 +1,7 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
 from .. import sql
@@ -46,6 +46,22 @@ class TestControl(QueueCase):
         self.assertEqual(self.sent, ["a@example.com"])
         self.assertEqual(self.second.trace_status, "cancel")
         self.assertEqual(self.mailing.state, "done")
+
+    def test_what_is_being_cancelled_stays_so(self):
+        """Whatever a window that is out of date still offers."""
+        (self.first + self.second).write({"queue_held": True})
+        self.mailing.action_queue_cancel()
+        self.mailing.action_queue_resume()
+        self.mailing.action_queue_pause()
+        self.mailing.action_retry_failed()
+        for send in ("action_launch", "action_send_mail"):
+            with self.assertRaises(UserError):
+                getattr(self.mailing, send)()
+        self._run_jobs()
+        self.assertFalse(self.sent)
+        self.assertEqual(self.mailing.state, "done")
+        traces = self.first + self.second
+        self.assertEqual(set(traces.mapped("trace_status")), {"cancel"})
 
     def test_cancel_before_planning_returns_to_draft(self):
         mailing = self._mailing()

@@ -227,6 +227,12 @@ class TestSendingHours(QueueCase):
         self.assertEqual(mailing._queue_may_stall(), mailing)
         self.assertNotIn("Sending hours", self._waits_for(mailing) or "")
 
+    def test_they_are_in_the_zone_of_the_company(self):
+        self.env.company.partner_id.tz = "Asia/Tokyo"
+        self.env.user.tz = "Europe/Paris"
+        hours = self.env["mailing.queue.hours"].create({"name": "By day"})
+        self.assertEqual(hours.tz, "Asia/Tokyo")
+
     def test_a_pause_is_what_is_said_first(self):
         mailing = self._begin()
         mailing.action_queue_pause()

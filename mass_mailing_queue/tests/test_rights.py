@@ -130,6 +130,21 @@ class TestRights(QueueCase):
         self._run_jobs()
         self.assertEqual(self.sent, ["a@example.com"])
 
+    def test_links_to_jobs_are_for_who_may_read_jobs(self):
+        operator = new_test_user(
+            self.env,
+            "operator",
+            groups="mass_mailing.group_mass_mailing_user,queue_job.group_queue_job_manager",
+        )
+        for view, button in (
+            ("mass_mailing.view_mail_mass_mailing_form", "action_view_queue_jobs"),
+            ("mass_mailing.mailing_trace_view_form", "action_view_queue_job"),
+        ):
+            view_id, model = self.env.ref(view).id, self.env.ref(view).model
+            for user, sees in ((self.user, False), (operator, True)):
+                arch = self.env[model].with_user(user).get_view(view_id, "form")["arch"]
+                self.assertEqual(f'"{button}"' in arch, sees, (user.login, button))
+
     def test_who_may_only_read_starts_nothing(self):
         """Send, unpause and resume are writing, also by the methods of other code."""
         group = self.env["res.groups"].create(

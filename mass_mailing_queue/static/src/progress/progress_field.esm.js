@@ -19,6 +19,9 @@ const PARTS = [
     ["waiting", _t("Waiting"), "", "action_view_queue_waiting"],
 ];
 
+/** States of a mailing that somebody has sent and that is not done. */
+const UNDER_WAY = ["in_queue", "sending"];
+
 /** A change of one of these changes the form around the bar: buttons and warnings. */
 const OUTLINE = ["state", "paused", "held", "in_doubt"];
 
@@ -38,6 +41,7 @@ export class ProgressField extends Component {
             waits: !this.props.compact,
             getId: () => this.props.record.resId,
             isRunning: () => Boolean(this.state.row && this.state.row.running),
+            isUnderWay: () => UNDER_WAY.includes(this.state.row && this.state.row.state),
             apply: (row) => this.apply(row),
         };
         onWillDestroy(this.service.watch(this.watcher));

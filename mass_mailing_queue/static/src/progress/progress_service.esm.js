@@ -4,22 +4,29 @@
 import {browser} from "@web/core/browser/browser";
 import {registry} from "@web/core/registry";
 
-/** Milliseconds between two looks, and before the next one after a failure. */
+/**
+ * Milliseconds between two looks: at mailings that run, and at those that are scheduled
+ * or paused. The latter is also how long to wait after a failure.
+ */
 const INTERVAL = 4000;
-const INTERVAL_AFTER_FAILURE = 30000;
+const INTERVAL_AT_REST = 30000;
 
 /**
  * Asks how far mailings are, for all widgets on the page at once, for as long as one
- * of these mailings runs and the page can be seen.
+ * of these mailings is under way and the page can be seen.
  *
- * A watcher has `getId()`, `isRunning()`, `apply(row)` and `waits`: whether it shows
- * what its mailing waits for.
+ * A watcher has `getId()`, `isUnderWay()`: whether its mailing may change by itself or
+ * by somebody else's hand, `isRunning()`: whether it does now, `apply(row)` and
+ * `waits`: whether it shows what its mailing waits for.
  */
 export const progressService = {
     dependencies: ["orm"],
     start(env, {orm}) {
         const watchers = new Set();
         let timer = null;
+        // When the timer goes off.
+        let due = Infinity;
+        let lookedAtRest = Date.now();
 
         async function look(wanted) {
             const ids = [...new Set(wanted.map((watcher) => watcher.getId()))];
@@ -38,24 +45,50 @@ export const progressService = {
             }
         }
 
+        function schedule(delay) {
+            const at = Date.now() + delay;
+            if (at < due) {
+                browser.clearTimeout(timer);
+                due = at;
+                timer = browser.setTimeout(tick, delay);
+            }
+        }
+
+        /** Look again in time for what changes soonest. */
+        function scheduleNext() {
+            const known = [...watchers].filter((watcher) => watcher.getId());
+            if (known.some((watcher) => watcher.isRunning())) {
+                schedule(INTERVAL);
+            } else if (known.some((watcher) => watcher.isUnderWay())) {
+                schedule(INTERVAL_AT_REST);
+            }
+        }
+
         async function tick(all = false) {
             browser.clearTimeout(timer);
-            timer = null;
-            const wanted = [...watchers].filter(
-                (watcher) => watcher.getId() && (all || watcher.isRunning())
-            );
-            if (!wanted.length || document.hidden) {
+            due = Infinity;
+            if (document.hidden) {
+                // It looks when it can be seen again.
                 return;
             }
-            let delay = INTERVAL;
+            const rested = all || Date.now() - lookedAtRest >= INTERVAL_AT_REST;
+            if (rested) {
+                lookedAtRest = Date.now();
+            }
+            const wanted = [...watchers].filter(
+                (watcher) =>
+                    watcher.getId() &&
+                    (all || watcher.isRunning() || (rested && watcher.isUnderWay()))
+            );
             try {
-                await look(wanted);
+                if (wanted.length) {
+                    await look(wanted);
+                }
+                scheduleNext();
             } catch {
                 // Offline, or logged out: other requests tell the user so.
-                delay = INTERVAL_AFTER_FAILURE;
+                schedule(INTERVAL_AT_REST);
             }
-            browser.clearTimeout(timer);
-            timer = browser.setTimeout(tick, delay);
         }
 
         document.addEventListener("visibilitychange", () => tick(true));
@@ -74,9 +107,7 @@ export const progressService = {
                 if (watcher.waits) {
                     look([watcher]).catch(() => null);
                 }
-                if (!timer && watcher.isRunning()) {
-                    timer = browser.setTimeout(tick, INTERVAL);
-                }
+                scheduleNext();
             },
         };
     },
