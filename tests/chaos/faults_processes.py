@@ -74,12 +74,18 @@ def kill_in_flight(world, rule, reply):
         return world.note("no message to hold")
     finally:
         world.obey_no_more(rule)
-    claim = world.claim_of(message)
-    if claim:
+    if claim := world.claim_of(message):
         trace, pid, token = claim
         world.kill(pid)
         world.inflight_kills += world.is_claimed(trace, token)
         world.note(f"SIGKILL to worker {pid} with the message of trace {trace}")
+    elif (pid := world.sender_of(message)) in world.worker_pids():
+        # A claim that nobody else can see: it was not committed.
+        world.kill(pid)
+        world.inflight_kills += 1
+        world.note(f"SIGKILL to worker {pid} with a message that nobody has claimed")
+    else:
+        world.note("the message to hold has lost its sender")
 
 
 @fault()
@@ -143,9 +149,10 @@ def worker_out_of_memory(world):
 
 @fault(clock=True)
 def clock_steps(world):
-    """The node's clock goes an hour ahead, as after a sleep, and stays there."""
-    world.note("the node's clock steps an hour ahead")
-    world.set_clock("+3600")
+    """The node's clock goes an hour ahead or back, and stays there."""
+    step = world.random.choice(("+3600", "-3600"))
+    world.note(f"the node's clock steps by {step} seconds")
+    world.set_clock(step)
     yield
 
 
@@ -177,10 +184,12 @@ def module_upgraded(world):
         ],
         log=node.folder / "upgrade.out",
     )
+    began = time.time()
     yield
     try:
-        began = time.monotonic()
         code = process.join(180)
-        world.note(f"upgraded with {code} in {time.monotonic() - began:.0f} s")
+        world.note(f"upgraded with {code} in {time.time() - began:.0f} s")
+        if code and not any(outage.end >= began for outage in world.outages):
+            world.problems.append(f"the upgrade ended with {code}")
     finally:
         process.stop()

@@ -39,13 +39,14 @@ def scripted(name, hold, *rules, doc, ends_sessions=False, **needs):
 
 
 scripted("smtp_slow", 6, Rule("end", delay=0.5), doc="the mail server is slow")
-for stage in ("connect", "auth", "mail", "rcpt", "data", "end"):
+for stage in ("connect", "ehlo", "tls", "auth", "mail", "rcpt", "data", "end"):
     scripted(
         f"smtp_hangs_at_{stage}",
         3,
         Rule(stage, action="hang", times=2),
         doc=f"the mail server is silent at {stage}, twice",
-        ends_sessions=stage in ("connect", "auth"),
+        ends_sessions=stage in ("connect", "ehlo", "tls", "auth"),
+        tls=stage == "tls",
     )
 scripted(
     "smtp_drops_after_data",

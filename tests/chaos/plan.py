@@ -52,7 +52,7 @@ def draw(seed, recipients, clocks=True):
     names += chance.sample([kind for kind in kinds if kind not in names], 3)
     names = names[: chance.randint(2, 4)]
     if seed % 3:
-        names.append(IN_FLIGHT[seed % 2])
+        names.append(IN_FLIGHT[seed // 2 % 2])
     return _plan(seed, names, recipients, chance)
 
 

@@ -59,6 +59,7 @@ def execute(scope, plan, draft, mailing_id, recipients, extra_addons=()):
         result.problems.append(str(failure))
     result.seconds = round(time.time() - world.begun, 1)
     result.inflight_kills = world.inflight_kills
+    result.problems += world.problems
     verdict.judge(world, result)
     result.events = world.events
     return result
@@ -66,7 +67,7 @@ def execute(scope, plan, draft, mailing_id, recipients, extra_addons=()):
 
 def _prepare(scope, plan, draft, mailing_id, recipients, extra_addons):
     database = scope.copy(draft, f"chaos{plan.seed}")
-    sink = scope.sink(tls=plan.tls).start()
+    sink = scope.sink(tls=plan.tls, peers=True).start()
     database.execute(
         "UPDATE ir_mail_server SET smtp_port = %s, smtp_encryption = %s",
         (sink.port, "starttls" if plan.tls else "none"),
@@ -104,7 +105,10 @@ def _send(world, plan, result):
         # Faults that nobody is left for happen all the same: nothing may come of them.
         while waiting and (progress >= waiting[0][0] or state == "done"):
             _moment, fault = waiting.pop(0)
-            result.faults.append(fault.name)
+            if state == "done":
+                world.note(f"{fault.name} comes too late")
+            else:
+                result.faults.append(fault.name)
             active.append((time.monotonic() + fault.hold, fault, fault.begin(world)))
         for entry in [entry for entry in active if entry[0] <= time.monotonic()]:
             active.remove(entry)

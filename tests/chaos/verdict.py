@@ -10,6 +10,9 @@ from .world import SENDERS
 #: A reply that long is none: SMTP allows 512 bytes (RFC 5321, 4.5.3.1.5).
 REPLY_BYTES = 512
 
+#: How the reason begins that the reconciler gives for the claim of a dead worker.
+STOPPED = "The worker stopped"
+
 
 def judge(world, result):
     """Fill in the result's figures and problems."""
@@ -43,7 +46,9 @@ def explain(world):
     """The recipients in doubt whom no fault explains.
 
     A killed worker explains one, a message that the server never answered the one it
-    was for, and an outage one for each worker that was sending then.
+    was for, and an outage one for each worker that was sending then. However many
+    messages were not answered, no worker leaves more than one claim behind when it is
+    killed, or when PostgreSQL loses its lock.
     """
     unanswered = {
         message.message_id
@@ -61,9 +66,13 @@ def explain(world):
         "AND failure_type = %s ORDER BY queue_claimed_at",
         (world.mailing_id, ledger.IN_DOUBT),
     )
-    unexplained = []
+    unexplained, stopped = [], Counter()
     for row in rows:
-        _record, message_id, pid, claimed_at, _reason = row
+        _record, message_id, pid, claimed_at, reason = row
+        stopped[pid] += reason.startswith(STOPPED)
+        if stopped[pid] > (pid in dead) + len(world.outages):
+            unexplained.append(row)
+            continue
         if message_id in unanswered:
             continue
         reasons = [pid, *(o for o in world.outages if o.begin <= claimed_at <= o.end)]

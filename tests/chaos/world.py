@@ -62,6 +62,7 @@ class World:
         self.deaths = {}
         self.outages = []
         self.events = []
+        self.problems = []
         self.inflight_kills = 0
         self.jobs_may_fail = False
         self.begun = time.time()
@@ -119,6 +120,16 @@ class World:
         )
         return rows[0] if rows else None
 
+    def sender_of(self, message):
+        """The process that opened the connection of a message."""
+        for session in self.sink.sessions():
+            if (session["event"], session["connection"]) == (
+                "connection",
+                message.connection,
+            ):
+                return session["pid"]
+        return None
+
     def is_claimed(self, trace, token):
         return bool(
             self.query(
@@ -162,6 +173,8 @@ class World:
             "LD_PRELOAD": self.scope.workspace.environment.faketime,
             "FAKETIME_TIMESTAMP_FILE": str(self.node.folder / "clock"),
             "FAKETIME_NO_CACHE": "1",
+            # As of a clock that is set: what measures time goes on.
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
         self.node.folder.mkdir(parents=True, exist_ok=True)
         self.set_clock("+0")

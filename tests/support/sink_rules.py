@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from pathlib import Path
 
-STAGES = ("connect", "tls", "auth", "mail", "rcpt", "data", "end")
+STAGES = ("connect", "ehlo", "tls", "auth", "mail", "rcpt", "data", "end")
 ACTIONS = ("reply", "garbage", "drop", "hang", "accept-drop", "accept-hang")
 
 
@@ -20,10 +20,10 @@ ACTIONS = ("reply", "garbage", "drop", "hang", "accept-drop", "accept-hang")
 class Rule:
     """One scripted answer.
 
-    :param stage: `connect` (instead of the greeting), `tls` (STARTTLS), `auth`, `mail`
-        (matches the sender), `rcpt`, `data` (before 354) or `end` (after the final
-        dot); the last two match any recipient of the message, the first three match an
-        empty string
+    :param stage: `connect` (instead of the greeting), `ehlo`, `tls` (STARTTLS), `auth`,
+        `mail` (matches the sender), `rcpt`, `data` (before 354) or `end` (after the
+        final dot); the last two match any recipient of the message, the first four
+        match an empty string
     :param match: regular expression, searched for
     :param reply: the line to answer with; empty for the usual answer
     :param action: `reply`; `garbage` answers with bytes that are no SMTP, at stage

@@ -162,6 +162,9 @@ class Handler:
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
         """Say that commands may come together: they are read one by one anyway."""
+        refusal = await self._obey(server, "ehlo", usual=None)
+        if refusal:
+            return [refusal]
         session.host_name = hostname
         offer = ["250-PIPELINING"] if self.pipelining else []
         return [*responses[:-1], *offer, responses[-1]]
