@@ -1,6 +1,7 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+import re
 import secrets
 import smtplib
 import socket
@@ -91,7 +92,7 @@ class MailingMailing(models.Model):
         parameters = self.env["ir.config_parameter"].sudo()
         address = parameters.get_param("mass_mailing_queue.rehearsal_server", "")
         host, _colon, port = address.strip().rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        if not host or not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65_536:
             raise UserError(
                 self.env._(
                     "There is no rehearsal server: let the administrator enter one in "

@@ -149,10 +149,13 @@ def worker_out_of_memory(world):
 
 @fault(clock=True)
 def clock_steps(world):
-    """The node's clock goes an hour ahead or back, and stays there."""
-    step = world.random.choice(("+3600", "-3600"))
-    world.note(f"the node's clock steps by {step} seconds")
-    world.set_clock(step)
+    """The node's clock goes an hour ahead, as after a sleep, and stays there.
+
+    Never back: libfaketime moves what measures time along, and that never goes back.
+    `clock_wrong` comes back with another time.
+    """
+    world.note("the node's clock steps an hour ahead")
+    world.set_clock("+3600")
     yield
 
 

@@ -173,8 +173,6 @@ class World:
             "LD_PRELOAD": self.scope.workspace.environment.faketime,
             "FAKETIME_TIMESTAMP_FILE": str(self.node.folder / "clock"),
             "FAKETIME_NO_CACHE": "1",
-            # As of a clock that is set: what measures time goes on.
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
         self.node.folder.mkdir(parents=True, exist_ok=True)
         self.set_clock("+0")
