@@ -46,7 +46,7 @@ def rates(cr, mailing_ids):
                 WHERE mass_mailing_id = mailing.id AND trace_status = ANY(%s)
                   AND sent_datetime > now() AT TIME ZONE 'utc' - interval '1 minute'
                ) / 60.0
-          FROM unnest(%s) AS mailing(id)
+          FROM unnest(%s::int[]) AS mailing(id)
         """,
         [list(ARRIVED), mailing_ids],
     )

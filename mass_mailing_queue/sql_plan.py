@@ -30,7 +30,7 @@ def keep_sample(cr, mailing_id, res_ids):
     cr.execute(
         """
         INSERT INTO mailing_queue_sample (mailing_id, res_id)
-             SELECT %s, unnest(%s) ON CONFLICT DO NOTHING
+             SELECT %s, unnest(%s::int[]) ON CONFLICT DO NOTHING
         """,
         [mailing_id, list(res_ids)],
     )
@@ -130,7 +130,7 @@ def assign_jobs(cr, uuid_by_trace):
     cr.execute(
         """
         UPDATE mailing_trace trace SET queue_job_uuid = job.uuid
-          FROM unnest(%s, %s) AS job(trace_id, uuid)
+          FROM unnest(%s::int[], %s::text[]) AS job(trace_id, uuid)
          WHERE trace.id = job.trace_id
         """,
         [list(uuid_by_trace), list(uuid_by_trace.values())],

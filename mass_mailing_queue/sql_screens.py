@@ -59,7 +59,7 @@ def progress(cr, mailing_ids, waits=False):
         f"""
         WITH mailing AS MATERIALIZED (
             SELECT mailing.id AS mailing_id, standstill.*
-              FROM unnest(%(ids)s) AS mailing (id)
+              FROM unnest(%(ids)s::int[]) AS mailing (id)
               LEFT JOIN LATERAL ({STANDSTILL}) AS standstill ON %(waits)s
         ),
         counted AS (
@@ -86,7 +86,7 @@ def progress(cr, mailing_ids, waits=False):
         SELECT mailing_id, status, traces, recent, age, works, outages, seconds
           FROM mailing LEFT JOIN counted ON mass_mailing_id = mailing_id
         """,
-        {"ids": list(mailing_ids), "seconds": RATE_SECONDS, "waits": waits},
+        {"ids": list(mailing_ids), "seconds": RATE_SECONDS, "waits": bool(waits)},
     )
     counts = {mailing_id: {"recent": 0, "seconds": 0.0} for mailing_id in mailing_ids}
     for mailing_id, status, traces, recent, age, *standstill in cr.fetchall():

@@ -7,11 +7,19 @@ from . import sending, throttling
 
 def try_parameters(env, step):
     """Any text as a parameter: jobs have a size, and the switch a position."""
+    import contextlib
+
     from hypothesis import example, given, settings
     from hypothesis import strategies as st
 
+    from odoo.exceptions import UserError
+
     mailing = env["mailing.mailing"].search([], limit=1)
     parameters = env["ir.config_parameter"]
+    form = env["res.config.settings"]
+    fields = [name for name in form._fields if name.startswith("mass_mailing_queue_")]
+    names = [name.removeprefix("mass_mailing_queue_") for name in fields]
+    assert {"enabled", "job_size", "rehearsal_server", "alert_minutes"} <= set(names)
 
     @settings(derandomize=True, database=None, deadline=None, max_examples=50)
     @given(
@@ -25,13 +33,19 @@ def try_parameters(env, step):
     @example("-1")
     @example("\u0665\u0660")
     def check(value):
-        for name in ("enabled", "job_size"):
+        for name in names:
             with env.cr.savepoint():
                 parameters.set_param(f"mass_mailing_queue.{name}", value)
                 assert mailing._queue_is_enabled() in (True, False)
                 assert 1 <= mailing._queue_job_size() < 10**9
+                assert 0 <= mailing._queue_setting(name, 7) < 10**9
+                with contextlib.suppress(UserError):
+                    host, port = mailing._queue_rehearsal_address()
+                    assert host and 0 < port < 65_536
+                env["mailing.queue.alert"]._cron_check()
+                env["mailing.queue.metrics"]._collect()
                 # What the settings' form shows.
-                env["res.config.settings"].default_get(["mass_mailing_queue_job_size"])
+                form.default_get(fields)
 
     check()
 

@@ -2,6 +2,8 @@
 
 import pytest
 import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from . import sending, throttling
@@ -68,6 +70,21 @@ def test_without_the_token_there_is_no_answer(served, token, authorization):
     for options in ({}, {"cookies": served.rpc.http.cookies}):
         answer = served.get(authorization, **options)
         assert (answer.status_code, answer.content) == (404, b"")
+
+
+def test_no_header_that_is_made_up_is_answered(served):
+    """Whatever bytes a header can have."""
+    served.rpc.set_parameter(KEY, TOKEN)
+    texts = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60)
+
+    @settings(max_examples=100)
+    @given(texts | texts.map("Bearer {}".format))
+    def check(header):
+        # What surrounds a value is no part of it.
+        answer = served.get(header.strip().encode("latin-1"))
+        assert (answer.status_code, answer.content) == (404, b"")
+
+    check()
 
 
 def test_without_a_token_none_is_right(served):
@@ -148,9 +165,25 @@ def test_figures(served):
     # One that plans and one each that sends.
     assert figures["odoo_mailing_jobs", "pending"] == 6
     assert figures["odoo_mailing_runner_up",] == 0
+    # Whatever it is: no scheduled action runs here.
+    assert figures["odoo_mailing_heartbeat_seconds",] >= 0
     assert 0 < figures["odoo_mailing_outage_seconds", "7"] <= 60
     (account,) = served.rpc.search("mailing.provider", [("server_ids", "!=", False)])
     assert figures["odoo_mailing_account_state", str(account), "running"] == 1
+    assert figures["odoo_mailing_account_per_second", str(account)] > 0
+    assert figures["odoo_mailing_account_wait_seconds", str(account)] == 0
+    served.database.execute(
+        "UPDATE mailing_provider_state SET rest_reason = 'Quota', "
+        "rest_until = EXTRACT(EPOCH FROM now()) + 60 WHERE provider_id = %s",
+        (account,),
+    )
+    served.database.execute(
+        "INSERT INTO mailing_queue_alert (kind, state, raised_at) "
+        "VALUES ('runner', 'raised', now())"
+    )
+    figures = served.figures()
+    assert 50 < figures["odoo_mailing_account_wait_seconds", str(account)] <= 61
+    assert figures["odoo_mailing_alerts", "runner"] == 1
     served.rpc.press("mailing.provider", "action_pause", [account])
     served.rpc.press("mailing.mailing", "action_queue_pause", [served.mailing])
     served.database.execute(
@@ -164,3 +197,12 @@ def test_figures(served):
     assert figures["odoo_mailing_sent_per_second", mailing] == pytest.approx(1 / 60)
     text = served.get(f"Bearer {TOKEN}").text
     assert "@" not in text, "no addresses"
+
+
+def test_a_scrape_while_nothing_is_sent(served):
+    """Most of the time there is no mailing under way."""
+    served.rpc.set_parameter(KEY, TOKEN)
+    served.database.execute("UPDATE mailing_mailing SET state = 'done'")
+    figures = served.figures()
+    assert not any(name == "odoo_mailing_recipients" for name, *_labels in figures)
+    assert ("odoo_mailing_heartbeat_seconds",) in figures

@@ -4,6 +4,8 @@ import re
 
 import pytest
 import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from . import sending, throttling
 from .support.ledger import compare
@@ -39,6 +41,8 @@ KEYS = {
     "mass_mailing_queue_drawn": [],
     "mass_mailing_queue_permitted": True,
     "mass_mailing_queue_ask": True,
+    "mass_mailing_queue_decide": True,
+    "mass_mailing_queue_times": {},
 }
 
 
@@ -116,6 +120,21 @@ def junk(record_id):
     )
 
 
+#: What JSON can carry; a NUL is refused by PostgreSQL for any text of Odoo.
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["id", "name", "state", "x"]), inner, max_size=3),
+    max_leaves=6,
+)
+#: Ids are Odoo's to check, see the last test.
+ids = st.lists(st.integers(1, 2**31 - 1) | st.just(1), max_size=3)
+
+
 def call(rpc, model, method, args, context):
     """Call it; an error has to be about rights or arguments, without any SQL.
 
@@ -158,6 +177,28 @@ def test_who_may_not_send_can_do_nothing(served, login):
             if not isinstance(result, RpcError) and result != args[0]:
                 told[model, method] = result
     assert all(map(is_empty, told.values())), told
+    assert contents(served.database) ^ before == set()
+
+
+def test_whatever_is_made_up_changes_and_tells_nothing(served):
+    """Any arguments and any value of our own keys, by a user of the portal."""
+    rpc = served.server.rpc("portal", "portal")
+    names = [(model, method) for model, method, _record in served.public()]
+    before = contents(served.database)
+
+    @settings(max_examples=300)
+    @given(
+        st.sampled_from(names),
+        ids,
+        st.lists(values, max_size=3),
+        st.dictionaries(st.sampled_from(sorted(KEYS)), values, max_size=3),
+    )
+    def check(name, record_ids, args, context):
+        result = call(rpc, *name, [record_ids, *args], context)
+        if not isinstance(result, RpcError) and result != record_ids:
+            assert is_empty(result), (name, result)
+
+    check()
     assert contents(served.database) ^ before == set()
 
 
