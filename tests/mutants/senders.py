@@ -350,3 +350,13 @@ mutant(
         "test_a_server_that_is_silent_at_quit_is_not_waited_for"
     ],
 )
+mutant(
+    "resume_after_cancel",
+    "what Resume leaves alone, as it is being cancelled",
+    (
+        "models/mailing_mailing_control.py",
+        "            lambda mailing: not mailing.queue_cancelled\n",
+        "            lambda mailing: True\n",
+    ),
+    tests=["TestControl.test_what_is_being_cancelled_stays_so"],
+)
