@@ -7,15 +7,36 @@ from . import campaigns
 from .support.ledger import identity
 
 OCA = (
+    "mail_activity_board",
+    "mail_activity_reminder",
+    "mail_activity_team",
+    "mail_attach_existing_attachment",
     "mail_debranding",
+    "mail_forward",
+    "mail_gateway",
+    "mail_message_destiny_link_template",
+    "mail_message_search",
     "mail_multicompany",
+    "mail_no_user_assign_notification",
+    "mail_notification_custom_subject",
+    "mail_optional_autofollow",
+    "mail_optional_follower_notification",
     "mail_outbound_static",
+    "mail_partner_opt_out",
     "mail_post_defer",
+    "mail_print",
+    "mail_restrict_follower_selection",
+    "mail_restrict_send_button",
+    "mail_send_confirmation",
+    "mail_show_follower",
     "mail_tracking",
+    "mail_tracking_mailgun",
     "mail_tracking_mass_mailing",
     "mass_mailing_list_dynamic",
     "mass_mailing_partner",
+    "mass_mailing_partner_title",
     "mass_mailing_resend",
+    "queue_job_subscribe",
 )
 # Those that change how a mailing is sent; the others are installed beside ours by
 # tests.upstream.

@@ -1,15 +1,28 @@
 """OCA's addons of this family do what they are for while the queue sends."""
 
+import json
+import os
 import re
 
 import pytest
 import requests
 
 from . import campaigns
-from .beside import Shop
+from .beside import OURS, Shop
 from .support.ledger import compare
 from .support.sink_rules import Rule
 
+# What mail_environment reads; the port is left to the record.
+ENVIRONMENT = """
+[outgoing_mail]
+smtp_encryption = none
+smtp_authentication = login
+smtp_user = sender
+smtp_pass = secret
+
+[outgoing_mail.Sink]
+smtp_host = 127.0.0.1
+"""
 PIXEL = re.compile(r"/mail/tracking/open/\w+/\d+/\w+/blank\.gif")
 
 
@@ -23,11 +36,13 @@ def shop(module_scope):
 def build_dynamic(env, step, recipients):
     """A mailing to a list that takes in whoever has the tag; runs inside Odoo."""
     tag = env["res.partner.category"].create({"name": "Friends"})
+    title = env["res.partner.title"].create({"name": "Captain"})
     env["res.partner"].create(
         [
             {
                 "name": f"Friend {number}",
                 "email": f"friend{number}@example.com",
+                "title_id": title.id,
                 "category_id": [(4, tag.id)],
             }
             for number in range(recipients)
@@ -44,7 +59,8 @@ def build_dynamic(env, step, recipients):
     mailing = env["mailing.mailing"].create(
         {
             "subject": "News for {{ object.name }}",
-            "body_html": '<p>Dear <t t-out="object.name"/>, '
+            "body_html": '<p>Dear <t t-out="object.title_id.name"/> '
+            '<t t-out="object.name"/>, '
             '<a href="https://www.example.com/offer">see</a>.</p>',
             "email_from": "News <news@example.org>",
             "reply_to_mode": "new",
@@ -88,6 +104,16 @@ def test_traces_are_linked_to_partners(shop, dynamic):
     assert {address: found[0][0] for address, found in linked.items()} == partners
 
 
+def test_a_contact_has_the_title_of_its_partner(shop, dynamic):
+    """mass_mailing_partner_title: the body may say it."""
+    mailing, _tag = dynamic
+    for _id, message, parsed in shop.messages(mailing):
+        (address,) = message.recipients
+        number = re.match(r"friend(\d+)@", address)[1]
+        text = parsed.get_body(("plain",)).get_content()
+        assert f"Dear Captain Friend {number}," in text
+
+
 def test_the_server_says_who_sends(shop, dynamic):
     """mail_outbound_static: the address of the server, the name of the sender."""
     mailing, _tag = dynamic
@@ -101,7 +127,10 @@ def test_the_server_says_who_sends(shop, dynamic):
 
 
 def test_every_email_is_tracked_and_an_open_is_counted(shop, dynamic):
-    """mail_tracking: one record a recipient, sent, then opened by its pixel."""
+    """mail_tracking: one record a recipient, sent, then opened by its pixel.
+
+    mail_tracking_mailgun says the record's id in a header of its own.
+    """
     mailing, _tag = dynamic
     trackings = shop.rpc.search_read(
         "mail.tracking.email",
@@ -118,6 +147,10 @@ def test_every_email_is_tracked_and_an_open_is_counted(shop, dynamic):
     _id, message, parsed = shop.messages(mailing)[0]
     (address,) = message.recipients
     assert int(parsed["X-Odoo-MailTracking-ID"]) == linked[address][0][0]
+    assert json.loads(parsed["X-Mailgun-Variables"]) == {
+        "odoo_db": shop.database.name,
+        "tracking_email_id": str(linked[address][0][0]),
+    }
     path = PIXEL.search(parsed.get_body(("html",)).get_content())[0]
     assert requests.get(f"{shop.server.url}{path}", timeout=30).ok
     assert shop.values(mailing, "trace_status")[address] == ["open"]
@@ -126,16 +159,23 @@ def test_every_email_is_tracked_and_an_open_is_counted(shop, dynamic):
 
 
 def test_sent_again_to_who_is_new(shop, dynamic):
-    """mass_mailing_resend: back to draft when done, and Send reaches the rest."""
+    """mass_mailing_resend: back to draft when done, and Send reaches the rest.
+
+    Who was put on the blacklist with the button of mail_partner_opt_out is none of it.
+    """
     mailing, tag = dynamic
-    shop.rpc.create(
-        "res.partner",
-        {"name": "Late", "email": "late@example.com", "category_id": [(4, tag)]},
-    )
+    for name in ("late", "out"):
+        partner = shop.rpc.create(
+            "res.partner",
+            {"name": name, "email": f"{name}@example.com", "category_id": [(4, tag)]},
+        )
+    shop.rpc.press("res.partner", "mail_blacklist_add", [partner])
     shop.rpc.press("mailing.mailing", "button_draft", [mailing])
     assert campaigns.state(shop.database, mailing) == "draft"
     shop.send(mailing)
-    assert shop.values(mailing, "trace_status")["late@example.com"] == ["sent"]
+    statuses = shop.values(mailing, "trace_status", "failure_type")
+    assert statuses["late@example.com"] == ["sent", False]
+    assert statuses["out@example.com"] == ["cancel", "mail_bl"]
     verdict = compare(shop.sink, shop.database, mailing, recipients=21)
     assert verdict.flawless, str(verdict)
 
@@ -170,3 +210,24 @@ def test_what_failed_is_told_by_both(shop, dynamic):
     assert verdict.exactly_once, str(verdict)
     assert len(verdict.in_doubt) == 1, "nobody decided about it"
     assert verdict.unique == verdict.recipients, "the refused one has it now"
+
+
+def test_a_server_is_described_outside_the_database(scope):
+    """mail_environment: what reaches the server is in no column of its table."""
+    sink = scope.sink(password="secret").start()
+    database = scope.database((*OURS, "mail_environment"))
+    mailing = scope.shell(database).run(campaigns.build, recipients=20, port=None)
+    server = scope.server(
+        database,
+        workers=2,
+        channels="root:2,root.mail:2",
+        environ={**os.environ, "SERVER_ENV_CONFIG": ENVIRONMENT},
+    ).start()
+    rpc = server.rpc()
+    sender = rpc.create("ir.mail_server", {"name": "Sink"})
+    # When a record is made, server_environment keeps the default instead.
+    rpc.call("ir.mail_server", "write", [[sender], {"smtp_port": sink.port}])
+    rpc.press("mailing.mailing", "action_launch", [mailing])
+    campaigns.wait_until_done(database, mailing)
+    verdict = compare(sink, database, mailing, recipients=20)
+    assert verdict.flawless, str(verdict)

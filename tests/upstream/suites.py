@@ -61,6 +61,7 @@ FAMILIES = (
             "website_mass_mailing",
         ),
     ),
+    Family(("test_queue_job",), ("test_queue_job",)),
 )
 
 #: Tests that fail with our addons and cannot pass: (addon, test) → reason.
