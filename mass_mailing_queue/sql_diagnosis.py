@@ -85,12 +85,17 @@ def failed_jobs(cr, mailing_ids):
 
 
 def outage_replies(cr):
-    """Return (server, words, seconds until the next try) of servers out of reach."""
+    """Return (server, words, seconds until the next try) of servers out of reach.
+
+    Not of those that are only suspected, which nobody waits for, nor of outages that
+    nobody followed up: see ``sql_outage``.
+    """
     cr.execute(
         """
         SELECT server_ref, reply, GREATEST(
                EXTRACT(EPOCH FROM retry_at - (now() AT TIME ZONE 'utc')), 0)::float
           FROM mailing_queue_outage
+         WHERE failures > 0 AND retry_at > now() AT TIME ZONE 'utc' - interval '1 hour'
         """
     )
     return cr.fetchall()

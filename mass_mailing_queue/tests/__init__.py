@@ -2,6 +2,7 @@ from . import test_alert
 from . import test_audience
 from . import test_control
 from . import test_deliver
+from . import test_diagnosis_findings
 from . import test_help
 from . import test_hooks
 from . import test_modules

@@ -1,3 +1,4 @@
+from . import test_diagnosis_findings
 from . import test_help
 from . import test_presets
 from . import test_provider
