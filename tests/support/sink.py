@@ -166,8 +166,9 @@ class Sink:
                 # One write is one line, but a reader may come between two of its
                 # blocks: what has no end yet is not there yet.
                 for line in stream:
-                    if line.endswith("\n"):
-                        yield json.loads(line)
+                    if not line.endswith("\n"):
+                        return
+                    yield json.loads(line)
         except FileNotFoundError:
             return
 
