@@ -3,6 +3,7 @@
 """What Diagnose asks of traces and jobs. All of it only reads; callers flush."""
 
 from .sql import LOCK_CLAIM
+from .sql_outage import OUT_OF_REACH
 
 
 def left_out(cr, mailing_id):
@@ -85,17 +86,13 @@ def failed_jobs(cr, mailing_ids):
 
 
 def outage_replies(cr):
-    """Return (server, words, seconds until the next try) of servers out of reach.
-
-    Not of those that are only suspected, which nobody waits for, nor of outages that
-    nobody followed up: see ``sql_outage``.
-    """
-    cr.execute(
-        """
+    """Return (server, words, seconds until the next try) of servers out of reach."""
+    cr.execute(  # pylint: disable=sql-injection
+        f"""
         SELECT server_ref, reply, GREATEST(
                EXTRACT(EPOCH FROM retry_at - (now() AT TIME ZONE 'utc')), 0)::float
           FROM mailing_queue_outage
-         WHERE failures > 0 AND retry_at > now() AT TIME ZONE 'utc' - interval '1 hour'
+         WHERE {OUT_OF_REACH}
         """
     )
     return cr.fetchall()

@@ -5,6 +5,7 @@
 Callers flush.
 """
 
+from .sql_outage import OUT_OF_REACH
 from .sql_watch import ARRIVED
 
 
@@ -108,11 +109,11 @@ def heartbeat(cr):
 
 def outages(cr):
     """Return the seconds until each server out of reach is tried again."""
-    cr.execute(
-        """
+    cr.execute(  # pylint: disable=sql-injection
+        f"""
         SELECT server_ref, GREATEST(
                EXTRACT(EPOCH FROM retry_at - (now() AT TIME ZONE 'utc')), 0)
-          FROM mailing_queue_outage
+          FROM mailing_queue_outage WHERE {OUT_OF_REACH}
         """
     )
     return _samples(cr)

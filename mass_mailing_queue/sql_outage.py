@@ -6,6 +6,12 @@
 #: than until that message's next attempt, which is not to be taken for another one's.
 SUSPICION = 240
 
+#: Which rows are outages for people: a suspicion is none, and what nobody followed up
+#: for an hour after its next try was due is over.
+OUT_OF_REACH = (
+    "failures > 0 AND retry_at > now() AT TIME ZONE 'utc' - interval '1 hour'"
+)
+
 
 def outage_wait(cr, server_id):
     """*ledger* Return the seconds until the server is to be tried again.

@@ -153,7 +153,9 @@ def test_figures(served):
         )
     served.database.execute(
         "INSERT INTO mailing_queue_outage (server_ref, since, retry_at, failures) "
-        "VALUES (7, now(), now() AT TIME ZONE 'utc' + interval '1 minute', 1)"
+        "VALUES (7, now(), now() AT TIME ZONE 'utc' + interval '1 minute', 1), "
+        # Only suspected.
+        "(8, now(), now() AT TIME ZONE 'utc', 0)"
     )
     figures = served.figures()
     for state in ("held", "deferred", "waiting"):
@@ -168,6 +170,7 @@ def test_figures(served):
     # Whatever it is: no scheduled action runs here.
     assert figures["odoo_mailing_heartbeat_seconds",] >= 0
     assert 0 < figures["odoo_mailing_outage_seconds", "7"] <= 60
+    assert ("odoo_mailing_outage_seconds", "8") not in figures
     (account,) = served.rpc.search("mailing.provider", [("server_ids", "!=", False)])
     assert figures["odoo_mailing_account_state", str(account), "running"] == 1
     assert figures["odoo_mailing_account_per_second", str(account)] > 0
