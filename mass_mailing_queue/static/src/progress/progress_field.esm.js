@@ -41,7 +41,8 @@ export class ProgressField extends Component {
             waits: !this.props.compact,
             getId: () => this.props.record.resId,
             isRunning: () => Boolean(this.state.row && this.state.row.running),
-            isUnderWay: () => UNDER_WAY.includes(this.state.row && this.state.row.state),
+            isUnderWay: () =>
+                UNDER_WAY.includes(this.state.row && this.state.row.state),
             apply: (row) => this.apply(row),
         };
         onWillDestroy(this.service.watch(this.watcher));

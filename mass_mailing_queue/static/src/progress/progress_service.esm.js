@@ -45,7 +45,7 @@ export const progressService = {
             }
         }
 
-        function schedule(delay) {
+        function schedule(tick, delay) {
             const at = Date.now() + delay;
             if (at < due) {
                 browser.clearTimeout(timer);
@@ -55,12 +55,12 @@ export const progressService = {
         }
 
         /** Look again in time for what changes soonest. */
-        function scheduleNext() {
+        function scheduleNext(tick) {
             const known = [...watchers].filter((watcher) => watcher.getId());
             if (known.some((watcher) => watcher.isRunning())) {
-                schedule(INTERVAL);
+                schedule(tick, INTERVAL);
             } else if (known.some((watcher) => watcher.isUnderWay())) {
-                schedule(INTERVAL_AT_REST);
+                schedule(tick, INTERVAL_AT_REST);
             }
         }
 
@@ -84,10 +84,10 @@ export const progressService = {
                 if (wanted.length) {
                     await look(wanted);
                 }
-                scheduleNext();
+                scheduleNext(tick);
             } catch {
                 // Offline, or logged out: other requests tell the user so.
-                schedule(INTERVAL_AT_REST);
+                schedule(tick, INTERVAL_AT_REST);
             }
         }
 
@@ -107,7 +107,7 @@ export const progressService = {
                 if (watcher.waits) {
                     look([watcher]).catch(() => null);
                 }
-                scheduleNext();
+                scheduleNext(tick);
             },
         };
     },
