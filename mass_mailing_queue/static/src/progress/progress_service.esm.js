@@ -45,22 +45,22 @@ export const progressService = {
             }
         }
 
-        function schedule(tick, delay) {
+        function schedule(callback, delay) {
             const at = Date.now() + delay;
             if (at < due) {
                 browser.clearTimeout(timer);
                 due = at;
-                timer = browser.setTimeout(tick, delay);
+                timer = browser.setTimeout(callback, delay);
             }
         }
 
         /** Look again in time for what changes soonest. */
-        function scheduleNext(tick) {
+        function scheduleNext(callback) {
             const known = [...watchers].filter((watcher) => watcher.getId());
             if (known.some((watcher) => watcher.isRunning())) {
-                schedule(tick, INTERVAL);
+                schedule(callback, INTERVAL);
             } else if (known.some((watcher) => watcher.isUnderWay())) {
-                schedule(tick, INTERVAL_AT_REST);
+                schedule(callback, INTERVAL_AT_REST);
             }
         }
 
