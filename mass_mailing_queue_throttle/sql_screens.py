@@ -71,7 +71,8 @@ def account(cr, provider_id):
         f"SELECT {_ACCOUNT} FROM mailing_provider provider WHERE provider.id = %s",
         [provider_id],
     )
-    live, used = cr.fetchone()
+    # Who looks may have an account on the screen that somebody has just removed.
+    live, used = cr.fetchone() or (None, None)
     return {"live": live, "usage": used or {}}
 
 
