@@ -355,8 +355,8 @@ mutant(
     "what Resume leaves alone, as it is being cancelled",
     (
         "models/mailing_mailing_control.py",
-        "            lambda mailing: not mailing.queue_cancelled\n",
-        "            lambda mailing: True\n",
+        "            lambda m: not m.queue_cancelled\n",
+        "            lambda m: True\n",
     ),
     tests=["TestControl.test_what_is_being_cancelled_stays_so"],
 )
