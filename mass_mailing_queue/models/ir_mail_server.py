@@ -5,6 +5,10 @@ import time
 
 from odoo import api, models
 
+#: What decides which mail leaves through a server. Others change by themselves: the
+#: token of a login, for example.
+ROUTING_FIELDS = {"active", "from_filter", "owner_user_id", "sequence"}
+
 
 class IrMailServer(models.Model):
     _inherit = "ir.mail_server"
@@ -21,7 +25,8 @@ class IrMailServer(models.Model):
     def write(self, vals):
         """Forget which mailing leaves through which server."""
         result = super().write(vals)
-        self.env.registry.clear_cache()
+        if ROUTING_FIELDS.intersection(vals):
+            self.env.registry.clear_cache()
         return result
 
     def unlink(self):

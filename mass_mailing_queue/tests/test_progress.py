@@ -177,6 +177,25 @@ class TestProgress(QueueCase):
             statements = self._statements(lambda: records.queue_progress(waits=waits))  # noqa: B023
             self.assertLessEqual(len(statements), 2, statements)
 
+    def test_an_outage_is_that_of_the_server_in_use(self):
+        """Which server that is, follows each change of the servers."""
+        mailing = self._planned()
+        self._runner()
+        self.cr.execute(
+            "INSERT INTO mailing_queue_outage (server_ref, since, retry_at, failures) "
+            "VALUES (%s, now(), now() AT TIME ZONE 'utc' + interval '1 minute', 1)",
+            [self.server.id],
+        )
+        self.assertIn("not reachable", self._row(mailing)["waits_for"])
+        other = self.server.copy({"sequence": self.server.sequence - 1})
+        self.assertNotIn("not reachable", self._row(mailing)["waits_for"] or "")
+        other.active = False
+        self.assertIn("not reachable", self._row(mailing)["waits_for"])
+        other.active = True
+        self.assertNotIn("not reachable", self._row(mailing)["waits_for"] or "")
+        other.unlink()
+        self.assertIn("not reachable", self._row(mailing)["waits_for"])
+
     def test_cards_ask_no_more_for_many_than_for_one(self):
         mailing = self._planned()
         mailings = mailing.browse()
