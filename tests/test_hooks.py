@@ -81,3 +81,18 @@ def test_where_committing_is_forbidden_nobody_fails_for_it(scope):
     assert told == "Commit is forbidden"
     assert campaigns.count(database, mailing_id, "outgoing") == 2
     assert not sink.messages()
+
+
+def resume_and_send(env, step, mailing_id):
+    """What a caller may do in one transaction; runs inside Odoo."""
+    mailing = env["mailing.mailing"].browse(mailing_id)
+    mailing.queue_paused = False
+    return env["mailing.trace"].search([("mass_mailing_id", "=", mailing_id)])._send()
+
+
+def test_what_the_caller_has_just_written_decides(scope):
+    """Also where others, who see only what is committed, are asked."""
+    database, sink, shell, mailing_id = sending.prepare(scope, 2)
+    database.execute("UPDATE mailing_mailing SET queue_paused = true")
+    assert shell.run(resume_and_send, mailing_id=mailing_id) == 2
+    assert len(sink.messages()) == 2

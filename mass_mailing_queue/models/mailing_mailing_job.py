@@ -84,7 +84,8 @@ class MailingMailing(models.Model):
         waiting, as in a job.
         """
         self.ensure_one()
-        # Where that is forbidden, it is not to look like a recipient's failure.
+        # What the caller has just written is what decides, on the ledger too. Where
+        # committing is forbidden, that is not to look like a recipient's failure.
         commit(self.env)
         with Ledger(self.env) as ledger:
             try:

@@ -233,17 +233,15 @@ mutant(
     tests=["TestControl.test_what_was_asked_for_before_a_resume_does_not_pause"],
 )
 mutant(
-    "commit_not_tried",
-    "the commit that a caller may not make, before anybody could fail for it",
+    "written_unseen",
+    "the commit of what a caller has written before it sends",
     (
         JOB,
         "        commit(self.env)\n        with Ledger(self.env) as ledger:\n"
         "            try:\n",
         "        with Ledger(self.env) as ledger:\n            try:\n",
     ),
-    tests=[
-        "tests/test_hooks.py::test_where_committing_is_forbidden_nobody_fails_for_it",
-    ],
+    tests=["tests/test_hooks.py::test_what_the_caller_has_just_written_decides"],
 )
 mutant(
     "metrics_without_token",
