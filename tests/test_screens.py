@@ -332,6 +332,10 @@ def test_who_has_no_rights_sees_nothing(office):
         screen.see(".o_notification, .modal, .o_view_nocontent")
         assert not screen.page.locator(".o_form_view").count()
         screen.keep("no-rights")
+        menus = screen.rpc.call("ir.ui.menu", "load_menus", [False])
+        names = {menu["name"] for menu in menus.values()}
+        assert "Discuss" in names
+        assert not names & {"Email Marketing", "Mailings", "Sending Accounts", "Alerts"}
 
 
 def test_two_windows_and_two_presses_do_no_harm(office):

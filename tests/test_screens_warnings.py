@@ -62,8 +62,20 @@ def test_a_mailing_that_pauses_itself_says_why(office, device):
         screen.see(".alert-warning", "This mailing is paused.")
         words = screen.text(".alert-warning")
         assert "× 550 5.7.1 Your domain is not allowed here" in words, words
-        screen.see(".o-mail-Activity, .o-mail-ActivityButton, .o-mail-Chatter")
         screen.keep("paused-itself")
+        for part in ("failed", "waiting"):
+            screen.page.locator(f"[data-part={part}]").click()
+            screen.see(".o_data_row, .o_kanban_record", "contact")
+            screen.keep(f"traces-{part}")
+            screen.form("mailing.mailing", mailing)
+        assert not screen.faults
+    with office.screen("admin", device) as screen:
+        screen.form("mailing.mailing", mailing)
+        if not screen.on_phone:
+            screen.page.locator(".o-form-buttonbox .o_button_more").click()
+            screen.see("button[name=action_view_queue_jobs]").click()
+            screen.see(".o_list_view .o_data_row", "Summer sale")
+            screen.keep("jobs")
         assert not screen.faults
     (activity,) = office.rpc.call(
         "mail.activity",

@@ -4,6 +4,7 @@ from . import test_control
 from . import test_deliver
 from . import test_diagnosis_findings
 from . import test_help
+from . import test_ledger
 from . import test_hooks
 from . import test_modules
 from . import test_pace
