@@ -30,6 +30,7 @@ def try_parameters(env, step):
         )
     )
     @example("9" * 5000)
+    @example("localhost:" + "9" * 5000)
     @example("-1")
     @example("\u0665\u0660")
     def check(value):

@@ -53,6 +53,7 @@ class TestControl(QueueCase):
         self.mailing.action_queue_cancel()
         self.mailing.action_queue_resume()
         self.mailing.action_queue_pause()
+        self.assertFalse(self.mailing.queue_paused, "or nobody would cancel the rest")
         self.mailing.action_retry_failed()
         for send in ("action_launch", "action_send_mail"):
             with self.assertRaises(UserError):

@@ -4,6 +4,7 @@
 from datetime import timedelta
 
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 from odoo.tools import format_datetime
 
@@ -64,6 +65,15 @@ class TestProviderLive(ProviderCase):
         self.assertEqual(self.provider.effective_rate, "unlimited")
         self.assertFalse(self.provider.binding)
         self.assertFalse(self.provider._seconds_for(100))
+
+    def test_an_account_that_is_gone_has_no_state(self):
+        """A process may have its number cached."""
+        gone = self.provider.copy()
+        gone_id = gone.id
+        gone.unlink()
+        account = self.provider.browse(gone_id)
+        self.assertEqual(account._live(), {})
+        self.assertEqual(account._effective_rate(), 0.0)
 
     def test_slower_account_says_why_and_until_when(self):
         self._run_sql(sql_replies.slow_down, self.provider.id, "454 Throttling failure")
@@ -240,6 +250,8 @@ class TestProviderLive(ProviderCase):
             row["waits_for"], f"{self.provider.name}: Paused by {self.env.user.name}."
         )
         self.assertEqual(marketer.queue_provider_id.queue_depth, 2)
+        with self.assertRaises(AccessError):
+            marketer.read(["queue_account"])
 
     def test_messages_of_the_last_whole_minute_are_shown(self):
         minute = fields.Datetime.now().replace(second=0, microsecond=0)
