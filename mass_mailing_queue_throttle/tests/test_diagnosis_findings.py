@@ -3,7 +3,7 @@
 
 from odoo.tests import tagged
 
-from odoo.addons.mass_mailing_queue.tests.test_diagnosis_findings import DiagnosisCase
+from odoo.addons.mass_mailing_queue.tests.common_diagnosis import DiagnosisCase
 
 from .. import sql_replies
 from .common import ProviderCase
