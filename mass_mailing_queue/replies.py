@@ -9,13 +9,20 @@ command it answered (RFC 5321).
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
-#: What is read of a reply (characters). The rest says nothing new.
-MAX_TEXT = 2000
+from .reply_rules import CODES, RULES
+from .reply_words import (
+    ENHANCED,
+    MAX_LENGTH,
+    MAX_TEXT,
+    fold,
+    signature,
+    without_recipients,
+)
 
 
 class Verdict(Enum):
@@ -60,6 +67,10 @@ class Reply:
     :param until: when to try again (aware, UTC), if the reply says so
     :param account: whether something broken concerns everything that is sent through
         the account or server, and not just this sender's address
+    :param own: whether the words say that only this recipient has to wait: greylisting,
+        a full mailbox
+    :param signature: the same for the same refusal of other recipients (see
+        :func:`~.reply_words.signature`), empty if no server said anything
     """
 
     verdict: Verdict
@@ -70,6 +81,8 @@ class Reply:
     limit: str = ""
     until: datetime | None = None
     account: bool = False
+    own: bool = False
+    signature: str = ""
 
     def __post_init__(self):
         object.__setattr__(self, "text", clean(self.text))
@@ -78,238 +91,6 @@ class Reply:
 #: A reply that wants us back later than that is not believed. The longest quota that
 #: providers reset is a month's.
 MAX_WAIT = timedelta(days=32)
-
-# Not a part of an IP address
-_ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
-
-_TRANSIENT, _PERMANENT = range(400, 500), range(500, 600)
-
-_RECIPIENT_COMMANDS = ("rcpt", "data")
-_ACCOUNT_COMMANDS = ("connect", "auth", "mail")
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """What a phrase in a reply means.
-
-    :param verdict: ``None`` to leave the reply to its codes
-    :param phrases: regular expressions of which one has to be found
-    :param commands: the commands that have to be answered, empty for any
-    :param codes: the reply codes for which it counts
-    """
-
-    verdict: Verdict | None
-    phrases: tuple
-    limit: str = ""
-    account: bool = False
-    commands: tuple = ()
-    codes: range = range(400, 600)
-    pattern: re.Pattern = field(init=False)
-
-    def __post_init__(self):
-        pattern = re.compile("|".join(self.phrases), re.IGNORECASE)
-        object.__setattr__(self, "pattern", pattern)
-
-    def matches(self, code, text, command):
-        return (
-            code in self.codes
-            and (not self.commands or command in self.commands)
-            and self.pattern.search(text) is not None
-        )
-
-
-# Read in this order: the first rule that matches decides. The phrases are those of the
-# vendors' own documentation, or of replies that their customers published.
-_RULES = (
-    # ---- Words that only a provider says to its customer
-    _Rule(  # Microsoft 365: the mailbox's recipients of a day
-        Verdict.SLOW_DOWN,
-        (r"submissionquotaexceeded",),
-        limit="day",
-    ),
-    _Rule(  # Mailgun: the cap of a new account, with a date
-        Verdict.SLOW_DOWN,
-        (r"not allowed to send: recipient limit exceeded",),
-        limit="hour",
-    ),
-    _Rule(
-        Verdict.BROKEN,
-        (
-            # Amazon SES
-            r"sending paused for this account",
-            r"not authorized to perform",
-            # Mailgun: sandbox, activation, termination
-            r"sandbox subdomains",
-            r"\bdomain \S+ is not allowed to send\b(?! (as|from)\b)",
-            # Brevo
-            r"\b(your|smtp) account is not yet activated",
-            r"unauthorized ip address",
-            # SendGrid
-            r"authorization grant is invalid",
-            # SparkPost: the few messages that its test domain may ever send
-            r"exceed\w* sending limit \(sandbox",
-            # Microsoft 365: also a sender's mailbox that is full of sent mail
-            r"basic authentication is (not supported|disabled)",
-            r"smtpclientauthentication is disabled",
-            r"bad outbound sender",
-            r"mapiexception\w*quotaexceeded",
-        ),
-        account=True,
-    ),
-    _Rule(
-        Verdict.BROKEN,
-        (
-            # Amazon SES, SendGrid, Postmark
-            r"(email address|domain|identity|sender) is not verified",
-            r"verified sender identity",
-            r"not a sender signature",
-            # Microsoft 365
-            r"not (allowed|authorized) to send (as|from)",
-            r"permissions? to send as",
-        ),
-    ),
-    _Rule(  # Postfix answers to RCPT what it has against MAIL
-        Verdict.BROKEN,
-        (r"^(?!.*recipient address rejected).*sender address rejected",),
-        codes=_PERMANENT,
-    ),
-    _Rule(  # as Postfix says it when MAIL announces the size
-        Verdict.REJECTED,
-        (
-            r"message (is |was )?too (big|large)",
-            r"message (\w+ )?size exceeds",
-        ),
-        codes=_PERMANENT,
-    ),
-    # ---- A quota of ours, whatever the code says
-    _Rule(
-        Verdict.SLOW_DOWN,
-        (
-            # Google, Microsoft 365
-            r"too many login attempts",
-            r"concurrent connections? limit",
-            r"sender thread limit exceeded",
-            # Amazon SES, Postfix
-            r"too many (\w+ ){0,2}(connections|sessions)",
-            r"connections? (rate )?limit exceeded",
-        ),
-        limit="connections",
-    ),
-    _Rule(
-        Verdict.SLOW_DOWN,
-        (
-            r"mail send limit exceeded",  # IONOS
-            r"exceed\w* sending limit \(hourly",  # SparkPost
-            r"exceeded\b.{0,60}\bper hour",  # cPanel
-        ),
-        limit="hour",
-    ),
-    _Rule(
-        Verdict.SLOW_DOWN,
-        (
-            r"maximum credits exceeded",  # SendGrid, as an answer to AUTH
-            r"exceed\w* sending limit \(monthly",  # SparkPost
-        ),
-        limit="month",
-    ),
-    _Rule(
-        Verdict.SLOW_DOWN,
-        (
-            r"daily (message|smtp relay|user|sending)\b.{0,40}\b(limit|quota)",
-            r"daily limit for (message recipients|sending)",  # Microsoft 365
-            r"exceed\w* sending limit \(daily",  # SparkPost
-            r"exceeded your messaging limits?",  # SendGrid
-            r"24[- ]hour (sending|messag\w+) (limit|quota)",
-            r"reached (a|your|the) (limit for sending|(\w+ )?sending limit)",  # Google
-        ),
-        limit="day",
-    ),
-    _Rule(
-        Verdict.SLOW_DOWN,
-        (
-            r"throttling failure",  # Amazon SES
-            r"maximum sending rate",
-            r"peak smtp relay limit",  # Google
-            r"too much mail",  # Postfix
-        ),
-        limit="rate",
-    ),
-    # ---- The recipient's mailbox: what follows would mistake it for our account
-    _Rule(
-        None,
-        (
-            r"recipient address rejected",
-            r"mailbox\b.{0,30}\b(full|limit|quota|disabled|inactive|suspended)",
-            r"over ?quota",
-            r"\b(user|recipient|account)\b.{0,40}\byou (are trying|tried) to",
-            r"\brecipient('s)? (\w+ )?(account|mailbox|quota)",
-            r"(?<![\d.])[45]\.(1\.[0-6]|2\.[0-4])(?!\.?\d)",
-        ),
-        commands=_RECIPIENT_COMMANDS,
-    ),
-    # ---- Words that others use, too
-    _Rule(
-        Verdict.BROKEN,
-        (r"account\b.{0,20}\b(suspended|disabled|blocked|locked|terminated)",),
-        account=True,
-        commands=_ACCOUNT_COMMANDS,
-    ),
-    _Rule(
-        Verdict.BROKEN,
-        (
-            r"\b(your|sender'?s?|sending|smtp) (\w+ )?account\b.{0,20}"
-            r"\b(suspended|disabled|blocked|locked|terminated)",
-        ),
-        account=True,
-        commands=_RECIPIENT_COMMANDS,
-    ),
-    _Rule(Verdict.SLOW_DOWN, (r"\bhourly\b.{0,30}\b(limit|quota)",), limit="hour"),
-    _Rule(Verdict.SLOW_DOWN, (r"\bdaily\b.{0,30}\b(limit|quota)",), limit="day"),
-    _Rule(Verdict.SLOW_DOWN, (r"\bmonthly\b.{0,30}\b(limit|quota)",), limit="month"),
-    _Rule(
-        Verdict.SLOW_DOWN,
-        (r"(smtp relay|user sending|customer) (limit|quota) exceeded",),
-        limit="day",
-    ),
-    _Rule(
-        Verdict.SLOW_DOWN,
-        (
-            r"too many (concurrent|simultaneous)",
-            r"too many (messages|mails|emails)\b",
-            r"(sending|message|messaging) (limit|quota)s? exceeded",
-            r"exceed(ed)? (your )?(sending|messaging) limit",
-            r"per (second|minute) (limit|quota)",
-            r"rate limit(ed|ing)?\b",
-            r"unusual rate",  # Google
-            r"server busy",
-            r"temporarily deferred",
-        ),
-        limit="rate",
-    ),
-    _Rule(
-        # Postfix: this client's recipients of a minute. Not what Google says of one
-        # message, which would have too many for ever.
-        Verdict.SLOW_DOWN,
-        (r"(?<!has )too many recipients", r"recipient limit exceeded"),
-        limit="rate",
-        codes=_TRANSIENT,
-    ),
-)
-
-#: Enhanced status code → verdict, what is limited, whether it is the whole account
-_CODES = {
-    "5.1.90": (Verdict.SLOW_DOWN, "day", False),  # Microsoft 365: recipients
-    "5.4.5": (Verdict.SLOW_DOWN, "day", False),  # Google: messages
-    "5.7.232": (Verdict.SLOW_DOWN, "day", False),  # Microsoft 365: trial tenant
-    "5.7.233": (Verdict.SLOW_DOWN, "day", False),  # Microsoft 365: tenant
-    "4.3.2": (Verdict.SLOW_DOWN, "rate", False),  # RFC 3463: system not accepting
-    "5.1.8": (Verdict.BROKEN, "", False),  # RFC 3463: bad sender's system address
-    "5.1.7": (Verdict.BROKEN, "", False),  # RFC 3463: bad sender's mailbox address
-    "5.7.30": (Verdict.BROKEN, "", True),  # Microsoft 365: basic authentication
-    "5.7.705": (Verdict.BROKEN, "", True),  # Microsoft 365: tenant threshold
-    "5.7.708": (Verdict.BROKEN, "", True),  # Microsoft 365: traffic from this address
-    "5.3.4": (Verdict.REJECTED, "", False),  # RFC 3463: this message is too big
-}
 
 # RFC 4954: 530 authentication required, 534 too weak, 535 invalid, 538 not encrypted
 _AUTH_CODES = (530, 534, 535, 538)
@@ -328,14 +109,20 @@ _DATE = re.compile(
 )
 
 
-def classify(code, text, command, now=None):
+def classify(code, text, command, now=None, recipients=(), sender=()):
     """Return what a reply means.
+
+    Nobody can choose an address that changes it for others: the recipients' addresses
+    and their parts are not read. For the line between an address and the reply's own
+    words see :func:`~.reply_words.without_recipients`.
 
     :param int code: SMTP reply code; what is none counts as no code
     :param str text: the reply in the server's words
     :param str command: what it answered: ``connect``, ``auth``, ``mail``, ``rcpt`` or
         ``data`` (the final reply, after the message)
     :param datetime now: the time of the reply (aware), by default the current time
+    :param recipients: the addresses that the message goes to
+    :param sender: the address that it comes from, for the signature
     :return: a :class:`Reply`
 
     >>> classify(550, "5.1.1 unknown user", "rcpt").verdict.name
@@ -363,17 +150,20 @@ def classify(code, text, command, now=None):
     """
     if not isinstance(code, int) or not 0 <= code <= 999:
         code = 0
-    text = clean(text or "")
-    found = _ENHANCED.search(text)
-    enhanced = found.group(1) if found else ""
+    # An address that is cut off at the end is none any more.
+    text = clean(text or "", MAX_TEXT + MAX_LENGTH)
+    words = without_recipients(fold(text)[: len(text)], recipients)[:MAX_TEXT]
+    found = ENHANCED.search(words)
+    enhanced = found[1] if found else ""
+    rule = _find_rule(code, words, command)
     verdict, limit, account = (
-        _by_text(code, text, command)
+        _by_rule(rule)
         or _by_enhanced(code, enhanced)
         or _by_code(code, enhanced, command)
     )
     until = None
     if verdict in (Verdict.SLOW_DOWN, Verdict.DEFERRED, Verdict.UNREACHABLE):
-        until = _until(text, now or datetime.now(timezone.utc))
+        until = _until(words, now or datetime.now(timezone.utc))
     return Reply(
         verdict,
         code,
@@ -382,18 +172,29 @@ def classify(code, text, command, now=None):
         limit=limit,
         until=until,
         account=account,
+        own=rule is not None and rule.own,
+        signature=signature(code, text, command, recipients, sender) if code else "",
     )
 
 
-def _by_text(code, text, command):
-    for rule in _RULES:
-        if rule.matches(code, text, command):
-            return rule.verdict and (rule.verdict, rule.limit, rule.account)
+def _find_rule(code, words, command):
+    for rule in RULES:
+        if rule.matches(code, words, command):
+            return rule
     return None
 
 
+def _by_rule(rule):
+    if rule is None or not rule.verdict:
+        return None
+    return Verdict[rule.verdict], rule.limit, rule.account
+
+
 def _by_enhanced(code, enhanced):
-    return _CODES.get(enhanced) if 400 <= code <= 599 else None
+    if not 400 <= code <= 599 or enhanced not in CODES:
+        return None
+    verdict, limit, account = CODES[enhanced]
+    return Verdict[verdict], limit, account
 
 
 def _by_code(code, enhanced, command):

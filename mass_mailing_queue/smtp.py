@@ -223,7 +223,7 @@ def is_safe_header(name, value):
     return not broken_headers(message)
 
 
-def read_failure(error, command):
+def read_failure(error, command, recipients=()):
     """Return the reply that made ``error``, whatever it is wrapped in.
 
     ``ir.mail_server.send_email`` raises a translated ``MailDeliveryException``; the
@@ -232,6 +232,7 @@ def read_failure(error, command):
     :param Exception error: what the attempt raised
     :param str command: ``connect`` for a failure to open a session, ``data`` for one
         while a message was being sent
+    :param recipients: the addresses that the message goes to
     :return: a :class:`~.replies.Reply`
     """
     while error is not None:
@@ -240,19 +241,24 @@ def read_failure(error, command):
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             # One message has several addresses only if the recipient's field has. If
             # one of them may be tried again, all are.
+            recipients = [*error.recipients, *recipients]
             replies = [
-                classify(code, _decode(text), "rcpt")
+                classify(code, _decode(text), "rcpt", recipients=recipients)
                 for code, text in error.recipients.values() or [(0, "")]
             ]
             return min(replies, key=lambda reply: reply.verdict is Verdict.REJECTED)
         if isinstance(error, smtplib.SMTPResponseException):
+            sender = ()
             if isinstance(error, smtplib.SMTPAuthenticationError):
                 command = "auth"
             elif isinstance(error, smtplib.SMTPSenderRefused):
-                command = "mail"
+                command, sender = "mail", error.sender
             elif not isinstance(error, smtplib.SMTPDataError):
                 command = "connect"
-            return classify(error.smtp_code, _decode(error.smtp_error), command)
+            text = _decode(error.smtp_error)
+            return classify(
+                error.smtp_code, text, command, recipients=recipients, sender=sender
+            )
         if isinstance(error, smtplib.SMTPNotSupportedError):
             # SMTPUTF8 for this address, or AUTH that the server does not offer
             if command == "connect":

@@ -146,8 +146,11 @@ def test_a_huge_reply_costs_what_a_long_one_does(monkeypatch):
             looks.append(len(text))
             return self.rule.matches(code, text, command)
 
-    rules = tuple(Counting(rule) for rule in replies._RULES)
-    monkeypatch.setattr(replies, "_RULES", rules)
+        def __getattr__(self, name):
+            return getattr(self.rule, name)
+
+    rules = tuple(Counting(rule) for rule in replies.RULES)
+    monkeypatch.setattr(replies, "RULES", rules)
     for piece in ("x", "domain ", "too many ", "5.7.1-", "exceeded ", "a\n"):
         looks.clear()
         check_reply(replies.classify(450, piece * 2_000_000, "data", NOW))

@@ -198,7 +198,8 @@ class MailingMailing(models.Model):
                 )
                 accepted = True
             except Exception as error:
-                reply = self._queue_read_failure(error, session, "data")
+                recipients = server.env.context.get("send_validated_to", ())
+                reply = self._queue_read_failure(error, session, "data", recipients)
                 if accepted or session.accepted:
                     # One of the record's addresses has it, or an addon failed at what
                     # it does after sending: sending again would be twice.
@@ -206,14 +207,14 @@ class MailingMailing(models.Model):
                 return reply
         return Reply(Verdict.SENT if accepted else Verdict.REJECTED)
 
-    def _queue_read_failure(self, error, session, command):
+    def _queue_read_failure(self, error, session, command, recipients=()):
         """Return what a failed attempt means."""
         if session.awaiting_reply:
             return Reply(Verdict.IN_DOUBT, text=str(error))
         if isinstance(error, psycopg2.Error):
             # Odoo could not read what it needed to send: nothing was accepted.
             return Reply(Verdict.DEFERRED, text=f"PostgreSQL: {error}")
-        reply = smtp.read_failure(error, command)
+        reply = smtp.read_failure(error, command, recipients)
         if command == "build" and reply and reply.verdict is Verdict.UNREACHABLE:
             # A file that could not be read: no server was asked for anything.
             return replace(reply, verdict=Verdict.DEFERRED)

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 
 from odoo.tests import BaseCase, tagged
 
-from .. import discretion, parcels, replies, slicing, smtp, stencils
+from .. import discretion, parcels, replies, reply_words, slicing, smtp, stencils
 from ..smtp import Session, read_failure
 
 
@@ -20,7 +20,14 @@ class TestModules(BaseCase):
     def test_doctests(self):
         suite = unittest.TestSuite(
             doctest.DocTestSuite(module)
-            for module in (discretion, replies, slicing, smtp, stencils)
+            for module in (
+                discretion,
+                replies,
+                reply_words,
+                slicing,
+                smtp,
+                stencils,
+            )
         )
         result = unittest.TextTestRunner(verbosity=0).run(suite)
         self.assertGreater(result.testsRun, 3)

@@ -249,7 +249,7 @@ AMBIGUOUS = [
         450,
         "4.1.8 <a@b.com>: Sender address rejected: Domain not found",
         "rcpt",
-        DEFERRED,
+        UNREACHABLE,
     ),
     (
         550,
@@ -279,6 +279,163 @@ AMBIGUOUS = [
 ]
 
 
+# What people were told in the field, and what the servers meant
+FIELD = [
+    (
+        421,
+        "4.4.2 Message submission rate for this client has exceeded the "
+        "configured limit",
+        "mail",
+        RATE,
+    ),
+    (451, '4.7.1 Ratelimit "user" exceeded', "data", RATE),
+    (
+        554,
+        "5.7.0 Your message could not be sent. The limit on the number of allowed"
+        " outgoing messages was exceeded. Try again later.",
+        "data",
+        RATE,
+    ),
+    (550, "5.7.1 <DATA>: Data command rejected: only 10 messages per day", "data", DAY),
+    (550, "send spam mail rejected: exceeded hour limit", "data", HOUR),
+    (451, "Sorry, too busy. Try again later.", "rcpt", RATE),
+    (451, "Sender rate exceeds 100 messages per 1h", "rcpt", HOUR),
+    (
+        450,
+        "4.7.1 <name@example.com>: Recipient address rejected: Policy Rejection- "
+        "Quota Exceeded.",
+        "rcpt",
+        RATE,
+    ),
+    (
+        450,
+        "4.7.1 <user@example.com>: Sender address rejected: sorry, max 2 requests"
+        " per hour.",
+        "rcpt",
+        HOUR,
+    ),
+    (
+        554,
+        "5.7.1 <user@example.com>: Sender address rejected: Number recipients per"
+        " hour exceeded",
+        "rcpt",
+        HOUR,
+    ),
+    (550, "Connection frequency limited", "mail", RATE),
+    (452, "Too many recipients received this hour", "rcpt", HOUR),
+    (550, "5.7.1 Email quota exceeded.", "data", RATE),
+    (
+        421,
+        "4.7.0 IP not in whitelist for RCPT domain, closing connection.",
+        "rcpt",
+        DEFERRED,
+    ),
+    (
+        550,
+        "5.7.0 Mail relay denied [192.0.2.1]. Invalid credentials for relay",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        554,
+        "5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionS"
+        "endAsDenied; Failed to process message due to a permanent exception with"
+        " message",
+        "data",
+        SENDER,
+    ),
+    (
+        554,
+        "5.2.0 STOREDRV.Submission.Exception:OutboundSpamException; Failed to "
+        "process message due to a permanent exception with message WASCL "
+        "UserAction verdict is not None",
+        "data",
+        ACCOUNT,
+    ),
+    (550, "5.7.64 TenantAttribution; Relay Access Denied", "rcpt", ACCOUNT),
+    (
+        550,
+        "5.7.750 Service unavailable. Client blocked from sending from "
+        "unregistered domains.",
+        "data",
+        ACCOUNT,
+    ),
+    (432, "4.3.2 STOREDRV.Deliver; recipient thread limit exceeded", "data", DEFERRED),
+    (
+        550,
+        "5.2.253 Sender throttled due to continuous invalid license errors",
+        "data",
+        ACCOUNT,
+    ),
+    (
+        554,
+        "Message rejected: Sending suspended for this account. For more "
+        "information, please check the inbox of the email address associated with"
+        " your AWS account.",
+        "data",
+        ACCOUNT,
+    ),
+    (550, "Relay access denied - please authenticate", "rcpt", ACCOUNT),
+    (
+        550,
+        "5.4.6 Unusual sending activity detected. Please try after sometime",
+        "data",
+        ACCOUNT,
+    ),
+    (553, "Relaying disallowed as news@example.com", "data", SENDER),
+    (550, "5.7.1 Relaying denied", "rcpt", ACCOUNT),
+    (554, "5.7.1 <a@example.com>: Relay access denied", "rcpt", ACCOUNT),
+    (
+        554,
+        "5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        450,
+        "4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]",
+        "rcpt",
+        UNREACHABLE,
+    ),
+    (
+        554,
+        "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using "
+        "zen.spamhaus.org",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        450,
+        "4.1.8 <news@example.org>: Sender address rejected: Domain not found",
+        "rcpt",
+        UNREACHABLE,
+    ),
+    (550, "relay not permitted", "rcpt", ACCOUNT),
+    (
+        550,
+        "Please turn on SMTP Authentication in your mail client. host.example.com"
+        " [192.0.2.1]:5000 is not permitted to relay through this server without "
+        "authentication.",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (421, "4.7.1 Greylisted, try again in 300 seconds", "rcpt", DEFERRED),
+    (
+        550,
+        "5.7.1 Message rejected: too many messages like this to this recipient",
+        "data",
+        REJECTED,
+    ),
+    (550, "No such user: daily-limit@example.com", "rcpt", REJECTED),
+    (
+        550,
+        "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient daily-limit@example.com"
+        " not found",
+        "rcpt",
+        REJECTED,
+    ),
+]
+
 @tagged("-at_install", "post_install")
 class TestReplies(BaseCase):
     """Replies are understood as their authors meant them."""
@@ -298,6 +455,10 @@ class TestReplies(BaseCase):
     def test_ambiguous(self):
         """A recipient's trouble is not taken for ours, nor ours for a recipient's."""
         self._check(AMBIGUOUS)
+
+    def test_field(self):
+        """Replies that were met are read as the people who met them read them."""
+        self._check(FIELD)
 
     def test_case_of_letters_and_line_breaks_do_not_matter(self):
         for code, text, command, expected in PROVIDERS:

@@ -94,7 +94,7 @@ mutant(
 mutant(
     "text_not_read",
     "the text of a reply, which says what its code does not",
-    (REPLIES, "        _by_text(code, text, command)\n        or ", "        "),
+    (REPLIES, "        _by_rule(rule)\n        or ", "        "),
     tests=["TestReplies.test_providers", "TestReplies.test_ambiguous"],
 )
 mutant(
