@@ -19,13 +19,16 @@ class DeliveryPostponed(Exception):
     job, which postpones itself without spending an attempt.
     """
 
-    def __init__(self, reason, seconds):
+    def __init__(self, reason, seconds, lasts=None):
         """
         :param str reason: what is being waited for, in words for an operator
-        :param float seconds: how long to wait before the next try (seconds, > 0)
+        :param float seconds: how long to wait before the next look (seconds, > 0)
+        :param float lasts: how long nothing is likely to be accepted, if that is known
+            to be longer (seconds)
         """
         super().__init__(reason)
         self.seconds = max(seconds, 0.05)
+        self.lasts = max(lasts or 0, self.seconds)
 
 
 class AccountBroken(Exception):
@@ -35,3 +38,11 @@ class AccountBroken(Exception):
     account, a sender address that is not allowed). Caught by the job, which has the
     mailing paused and its responsible told.
     """
+
+    def __init__(self, reason, kind="account"):
+        """
+        :param str reason: the server's words
+        :param str kind: of the pause, see ``mailing.mailing._queue_request_pause``
+        """
+        super().__init__(reason)
+        self.kind = kind

@@ -5,6 +5,7 @@
 
 import secrets
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass
@@ -19,6 +20,10 @@ class Parcel:
     list_ids: list
     #: before this one, once it is claimed
     attempts: int = 0
+    #: how often it ended without an attempt although others were accepted
+    passed_over: int = 0
+    #: when it was claimed before this time (naive, UTC), ``None`` if it was not
+    last_end: datetime | None = None
 
     def addresses(self):
         """Return the addresses (normalized) that its emails go to, as a set."""

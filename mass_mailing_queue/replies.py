@@ -33,6 +33,10 @@ class Verdict(Enum):
     REJECTED = "rejected"
     #: this recipient, try again later
     DEFERRED = "deferred"
+    #: others first, then this recipient again; no attempt is spent
+    PASSED_OVER = "passed_over"
+    #: this sender is refused: its recipients wait for somebody, the others go on
+    HELD = "held"
     #: the provider wants less from us; nobody's attempt is spent
     SLOW_DOWN = "slow_down"
     #: the server cannot be reached or talked to; nobody's attempt is spent
@@ -71,6 +75,7 @@ class Reply:
         a full mailbox
     :param signature: the same for the same refusal of other recipients (see
         :func:`~.reply_words.signature`), empty if no server said anything
+    :param everybody: whether the same refusal of many recipients made it ours
     """
 
     verdict: Verdict
@@ -83,6 +88,7 @@ class Reply:
     account: bool = False
     own: bool = False
     signature: str = ""
+    everybody: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "text", clean(self.text))

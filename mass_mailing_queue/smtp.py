@@ -92,6 +92,20 @@ class Session:
             isinstance(self.connection, smtplib.SMTP) and self.connection.sock is None
         )
 
+    def is_lost_after(self, reply):
+        """Return whether no other message can be tried on it after this reply.
+
+        :param reply: a :class:`~.replies.Reply`, as its words have it
+        """
+        return (
+            self.closed
+            # Without RSET, which smtplib sends after most replies, but not after one to
+            # DATA: the server would refuse the next message's MAIL.
+            or (self.in_message and not self.accepted)
+            or reply.code == 421
+            or reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT)
+        )
+
     def is_alive(self):
         """Return whether the next message can be tried on this session."""
         idle = time.monotonic() - self.last_used

@@ -116,7 +116,9 @@ _CLAIM = """
           AND mailing.state = 'sending'
           AND NOT COALESCE(mailing.queue_paused, false)
           AND NOT COALESCE(mailing.queue_cancelled, false)
-    RETURNING trace.trace_status, COALESCE(trace.queue_attempts, 0)
+    RETURNING trace.trace_status, COALESCE(trace.queue_attempts, 0),
+              COALESCE(trace.queue_passed_over, 0),
+              target.queue_claimed_at + interval '1 second'
 """
 _CLAIM_TYPES = {
     "trace": "int",
@@ -141,7 +143,9 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
     :param int mail_id: the mail whose id its tracking pixel carries
     :param list list_ids: mailing lists whose opt-outs count
     :return: (``process`` when claimed, ``cancel`` when excluded, ``None`` when the
-        recipient is not to be sent to now or any more; attempts so far)
+        recipient is not to be sent to now or any more; attempts so far; how often it
+        was passed over; the end of the second in which it was claimed before, ``None``
+        if it was not)
     """
     execute_prepared(
         cr,
@@ -157,10 +161,11 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
             "list_ids": list(list_ids),
         },
     )
-    return cr.fetchone() or (None, 0)
+    return cr.fetchone() or (None, 0, 0, None)
 
 
-# What became of one recipient: see :func:`record`.
+# What became of one recipient: see :func:`record`. By the clock, and not by when the
+# transaction began, which is not the same in a test.
 _RECORD = """
        UPDATE mailing_trace
           SET trace_status = CASE WHEN mine.open THEN %(status)s ELSE trace_status END,
@@ -169,14 +174,22 @@ _RECORD = """
               failure_reason = CASE WHEN mine.open THEN %(failure_reason)s
                                     ELSE failure_reason END,
               sent_datetime = CASE WHEN %(status)s = 'sent'
-                                   THEN date_trunc('second', now() AT TIME ZONE 'utc')
+                                   THEN date_trunc('second',
+                                                   clock_timestamp() AT TIME ZONE 'utc')
                                    ELSE sent_datetime END,
               queue_attempts = COALESCE(queue_attempts, 0) + %(attempt)s,
               queue_next_attempt = now() AT TIME ZONE 'utc'
                                    + %(delay)s * interval '1 second',
               queue_smtp_code = %(queue_smtp_code)s,
               queue_smtp_status = %(queue_smtp_status)s,
-              write_date = now() AT TIME ZONE 'utc'
+              queue_refused_at = CASE
+                  WHEN %(refusal)s IS NULL OR queue_refusal = %(refusal)s
+                  THEN queue_refused_at
+                  ELSE clock_timestamp() AT TIME ZONE 'utc' END,
+              queue_refusal = COALESCE(%(refusal)s, queue_refusal),
+              queue_passed_over = %(passed_over)s,
+              queue_held = %(held)s,
+              write_date = clock_timestamp() AT TIME ZONE 'utc'
          FROM (SELECT id AS mine_id,
                       trace_status = 'process'
                       OR (trace_status = 'error'
@@ -193,6 +206,9 @@ _RECORD_TYPES = {
     "failure_reason": "text",
     "queue_smtp_code": "int",
     "queue_smtp_status": "text",
+    "refusal": "text",
+    "passed_over": "int",
+    "held": "bool",
     "attempt": "int",
     "delay": "float8",
 }
@@ -206,8 +222,10 @@ def record(cr, trace_id, token, status, values):
 
     :param str status: new ``trace_status``
     :param dict values: ``failure_type``, ``failure_reason``, ``queue_smtp_code``,
-        ``queue_smtp_status``, ``attempt`` (0 or 1 to add), ``delay`` (seconds until the
-        next attempt, or ``None``)
+        ``queue_smtp_status``, ``refusal`` (its signature, or ``None``), ``passed_over``
+        (how often it was), ``held`` (whether it waits for somebody to resume),
+        ``attempt`` (0 or 1 to add), ``delay`` (seconds until the next attempt, or
+        ``None``)
     :return: whether the claim was still ours
     """
     execute_prepared(

@@ -2,9 +2,8 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What is known of servers out of reach. See :mod:`.sql` for the two connections."""
 
-#: For how long it counts that one message broke a fresh connection (seconds). Shorter
-#: than until that message's next attempt, which is not to be taken for another one's.
-SUSPICION = 240
+#: For how long it counts that one message broke a fresh connection (seconds).
+SUSPICION = 3600
 
 #: Which rows are outages for people: a suspicion is none, and what nobody followed up
 #: for an hour after its next try was due is over.
@@ -29,38 +28,44 @@ def outage_wait(cr, server_id):
     return max(float(row[0]), 0.0) if row else 0.0
 
 
-def outage_known(cr, server_id):
-    """*ledger* Return whether the server failed and has not answered since.
+def outage_suspect(cr, server_id, trace_id, reply):
+    """*ledger* Note whose message broke a fresh connection; nobody waits for that.
 
-    Nor is it known any more after :data:`SUSPICION` if it was only suspected.
+    Suspects are those since the server last accepted something (:func:`outage_end`), or
+    within :data:`SUSPICION`.
+
+    :return: number of different suspects, when the first was noted (naive, UTC),
+        failures of the outage that is known already, 0 for none
     """
     cr.execute(
         """
-        SELECT 1 FROM mailing_queue_outage
-         WHERE server_ref = %s
-           AND (retry_at > since
-                OR since > now() AT TIME ZONE 'utc' - %s * interval '1 second')
-        """,
-        [server_id, SUSPICION],
-    )
-    return bool(cr.fetchone())
-
-
-def outage_suspect(cr, server_id, reply):
-    """*ledger* Note that a message broke a fresh connection; nobody waits for that."""
-    cr.execute(
-        """
         INSERT INTO mailing_queue_outage AS outage
-                    (server_ref, since, retry_at, failures, reply)
-             VALUES (%(server)s, now() AT TIME ZONE 'utc',
-                     now() AT TIME ZONE 'utc', 0, %(reply)s)
+                    (server_ref, since, retry_at, failures, reply, suspects)
+             VALUES (%(server)s, now() AT TIME ZONE 'utc', now() AT TIME ZONE 'utc', 0,
+                     %(reply)s, jsonb_build_array(%(trace)s))
         ON CONFLICT (server_ref) DO UPDATE
-                SET since = EXCLUDED.since, retry_at = EXCLUDED.retry_at,
-                    failures = EXCLUDED.failures, reply = EXCLUDED.reply
-              WHERE outage.retry_at <= EXCLUDED.retry_at
+                SET (since, suspects, reply) = (
+                    SELECT CASE WHEN stale THEN EXCLUDED.since ELSE outage.since END,
+                           CASE WHEN stale OR outage.suspects IS NULL
+                                THEN EXCLUDED.suspects
+                                WHEN outage.suspects @> EXCLUDED.suspects
+                                THEN outage.suspects
+                                ELSE outage.suspects || EXCLUDED.suspects END,
+                           EXCLUDED.reply
+                      FROM (SELECT COALESCE(outage.failures, 0) = 0
+                                   AND outage.since < EXCLUDED.since
+                                       - %(suspicion)s * interval '1 second' AS stale
+                           ) AS known)
+          RETURNING jsonb_array_length(suspects), since, COALESCE(failures, 0)
         """,
-        {"server": server_id, "reply": reply},
+        {
+            "server": server_id,
+            "trace": trace_id,
+            "reply": reply,
+            "suspicion": SUSPICION,
+        },
     )
+    return cr.fetchone()
 
 
 def outage_begin(cr, server_id, reply):

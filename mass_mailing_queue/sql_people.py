@@ -26,12 +26,17 @@ def cancel_outgoing(cr, mailing_id, limit):
     return cr.rowcount
 
 
-def release_held(cr, mailing_id):
-    """Let the recipients that were kept back be sent after all."""
+def begin_anew(cr, mailing_id):
+    """Let held recipients be sent after all, and give back the attempts spent so far.
+
+    What the server stated about when to come back is kept.
+    """
     cr.execute(
         """
-        UPDATE mailing_trace SET queue_held = false
-         WHERE mass_mailing_id = %s AND trace_status = 'outgoing' AND queue_held
+        UPDATE mailing_trace
+           SET queue_held = false, queue_attempts = 0, queue_passed_over = 0
+         WHERE mass_mailing_id = %s AND trace_status = 'outgoing'
+           AND (queue_held OR queue_attempts > 0 OR queue_passed_over > 0)
         """,
         [mailing_id],
     )
@@ -49,8 +54,8 @@ def put_back(cr, mailing_id, in_doubt):
         """
         UPDATE mailing_trace
            SET trace_status = 'outgoing', failure_type = NULL, failure_reason = NULL,
-               queue_attempts = 0, queue_next_attempt = NULL, queue_held = false,
-               queue_job_uuid = NULL, queue_claim_token = NULL,
+               queue_attempts = 0, queue_passed_over = 0, queue_next_attempt = NULL,
+               queue_held = false, queue_job_uuid = NULL, queue_claim_token = NULL,
                write_date = now() AT TIME ZONE 'utc'
          WHERE mass_mailing_id = %s AND trace_status = 'error' AND queue_planned
            AND (COALESCE(failure_type, '') = 'queue_in_doubt') = %s

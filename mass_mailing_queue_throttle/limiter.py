@@ -44,6 +44,8 @@ KINDS = {
     Verdict.DEFERRED: "deferred",
     Verdict.REJECTED: "rejected",
     Verdict.UNREACHABLE: "unreachable",
+    Verdict.PASSED_OVER: "unreachable",
+    Verdict.HELD: "broken",
     Verdict.BROKEN: "broken",
     Verdict.IN_DOUBT: "in_doubt",
 }
@@ -212,16 +214,16 @@ class Limiter:
         :param int mailing_id: only this mailing's
         :raises DeliveryPostponed: always
         """
-        seconds = min(seconds, LOOK_AGAIN)
+        look_again = min(seconds, LOOK_AGAIN)
         self._ledger.run(
             sql_jobs.postpone_jobs,
             provider_id,
             version,
             self._channels.get(provider_id),
-            seconds,
+            look_again,
             mailing_id,
         )
-        raise DeliveryPostponed(reason, seconds)
+        raise DeliveryPostponed(reason, look_again, lasts=seconds)
 
     def _sleep(self, provider_id, permit, seconds):
         """Sleep in steps that notice a pause or a new rate.

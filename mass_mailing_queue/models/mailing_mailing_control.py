@@ -44,7 +44,9 @@ class MailingMailing(models.Model):
         return True
 
     def action_queue_resume(self):
-        """Go on with whoever still waits, held recipients included.
+        """Continue with everybody who still waits, held recipients included.
+
+        Attempts that a pause has cost are given back.
 
         What is being cancelled stays so: somebody was told that the rest gets nothing.
         """
@@ -53,7 +55,7 @@ class MailingMailing(models.Model):
             lambda m: not m.queue_cancelled
         ):
             self.env.flush_all()
-            sql_people.release_held(self.env.cr, mailing.id)
+            sql_people.begin_anew(self.env.cr, mailing.id)
             self.env.invalidate_all(flush=False)
             mailing._queue_unpause()
             if mailing.state == "sending" or mailing._queue_is_due():

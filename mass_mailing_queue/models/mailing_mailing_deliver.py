@@ -13,9 +13,10 @@ from psycopg2 import errors
 
 from odoo import models
 
-from .. import slicing, smtp, sql, sql_outage
+from .. import slicing, smtp, sql, sql_outage, sql_refusal
 from ..discretion import conceal_words
 from ..exceptions import DeliveryPostponed, DeliveryStopped
+from ..judgement import Judge, stated_wait
 from ..ledger import (
     commit,
     is_server_trouble,
@@ -26,6 +27,9 @@ _logger = logging.getLogger(__name__)
 
 #: Attempts before a recipient whose server says "later" has failed.
 MAX_ATTEMPTS = 5
+
+#: After these it is looked whether too many emails fail.
+FAILURES = (Verdict.REJECTED, Verdict.DEFERRED, Verdict.IN_DOUBT)
 
 
 class MailingMailing(models.Model):
@@ -49,9 +53,14 @@ class MailingMailing(models.Model):
         """
         token = secrets.randbelow(2**31 - 1) + 1
         session = None
+        judge = Judge(ledger, self.id, self.email_from)
+        refused_senders = {}
         sql.try_lock(self.env.cr, sql.LOCK_CLAIM, token)
         try:
             for parcel in route.parcels:
+                if why := refused_senders.get(parcel.email_from):
+                    ledger.run(sql_refusal.hold, parcel.trace_id, why)
+                    continue
                 route.until = deadline + (0 if outcomes else grace)
                 self._queue_permit(ledger, route, parcel)
                 if session is not None and not session.is_alive():
@@ -63,27 +72,35 @@ class MailingMailing(models.Model):
                 if time.monotonic() > route.until:
                     raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
                 self._queue_check_hours(ledger)
-                reply = self._queue_deliver_one(ledger, session, route, parcel, token)
-                if reply is None:
+                replies = self._queue_deliver_one(
+                    ledger, session, route, parcel, token, judge
+                )
+                if replies is None:
                     continue
-                outcomes[parcel.mail_id] = reply
-                used = session
-                if used.lost:
-                    used.close()
+                outcomes[parcel.mail_id], reply = replies
+                of_message = session.in_message or reply.code
+                if session.lost:
+                    session.close()
                     session = None
-                if reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT) and (
-                    used.delivered
-                ):
-                    # Servers close a session after some messages: open another.
-                    if reply.verdict is Verdict.IN_DOUBT:
-                        self._queue_check_failures(ledger)
-                    continue
                 if reply.text:
                     # Shown to more people than the recipient's trace.
                     text = conceal_words(reply.text, parcel.addresses())
                     reply = replace(reply, text=text)
-                self._queue_heed(ledger, route, reply)
-                if reply.verdict in (Verdict.REJECTED, Verdict.DEFERRED):
+                if reply.verdict is Verdict.HELD:
+                    refused_senders[parcel.email_from] = reply.text
+                    self._queue_report_sender(parcel, reply)
+                try:
+                    self._queue_heed(ledger, route, reply)
+                except DeliveryPostponed as postponed:
+                    if of_message:
+                        # It may be this one's fault: others are to go first then.
+                        ledger.run(
+                            sql_refusal.pass_over,
+                            parcel.trace_id,
+                            postponed.lasts * 1.5,
+                        )
+                    raise
+                if outcomes[parcel.mail_id].verdict in FAILURES:
                     self._queue_check_failures(ledger)
         finally:
             if session is not None:
@@ -98,10 +115,11 @@ class MailingMailing(models.Model):
         attempt.
         """
 
-    def _queue_deliver_one(self, ledger, session, route, parcel, token):
+    def _queue_deliver_one(self, ledger, session, route, parcel, token, judge):
         """Claim, transmit and record one recipient. Steps 3 to 5.
 
-        :return: the server's :class:`~..replies.Reply`, ``None`` if not to be sent
+        :return: two :class:`~..replies.Reply`: what is recorded, and what to react to;
+            ``None`` if it is not to be sent
         """
         messages = failure = None
         try:
@@ -115,14 +133,16 @@ class MailingMailing(models.Model):
         if not self._queue_claim(ledger, parcel, token):
             return None
         reply = failure or self._queue_transmit(session, route, messages)
-        reply = self._queue_suspect(ledger, session, route, reply)
+        session.lost = session.is_lost_after(reply)
+        server_ref = route.mail_server_id or 0
+        reply, reaction = judge.judge(reply, parcel, session, server_ref)
         self._queue_record(ledger, parcel, token, reply)
         session.last_used = time.monotonic()
         if reply.verdict is Verdict.SENT:
             if not session.delivered:
-                ledger.run(sql_outage.outage_end, route.mail_server_id or 0)
+                ledger.run(sql_outage.outage_end, server_ref)
             session.delivered += 1
-        return reply
+        return reply, reaction
 
     def _queue_build(self, route, parcel):
         """Build the MIME of a parcel's messages, upstream's way.
@@ -168,7 +188,7 @@ class MailingMailing(models.Model):
         :return: whether it is ours to send now
         :raises DeliveryStopped: if the mailing does not send any more
         """
-        status, parcel.attempts = ledger.run(
+        status, parcel.attempts, parcel.passed_over, parcel.last_end = ledger.run(
             sql.claim,
             parcel.trace_id,
             token,
@@ -208,7 +228,10 @@ class MailingMailing(models.Model):
         return Reply(Verdict.SENT if accepted else Verdict.REJECTED)
 
     def _queue_read_failure(self, error, session, command, recipients=()):
-        """Return what a failed attempt means."""
+        """Return what a failed attempt means, as its words have it.
+
+        :param recipients: addresses that the answer may quote
+        """
         if session.awaiting_reply:
             return Reply(Verdict.IN_DOUBT, text=str(error))
         if isinstance(error, psycopg2.Error):
@@ -272,16 +295,22 @@ class MailingMailing(models.Model):
         elif verdict is Verdict.DEFERRED:
             attempt = 1
             attempts = parcel.attempts + 1
-            reason, delay = reply.text, slicing.retry_delay(attempts)
+            reason = reply.text
+            delay = stated_wait(reply) or slicing.retry_delay(attempts)
             if attempts >= MAX_ATTEMPTS:
                 status, failure_type, delay = "error", "unknown", None
         else:
             reason = reply.text
+            if verdict is Verdict.PASSED_OVER:
+                delay = stated_wait(reply)
         return status, {
             "failure_type": failure_type,
             "failure_reason": reason,
             "queue_smtp_code": reply.code or None,
             "queue_smtp_status": reply.enhanced[:16] if reply.code else None,
+            "refusal": reply.signature or None,
+            "passed_over": parcel.passed_over,
+            "held": verdict is Verdict.HELD,
             "attempt": attempt,
             "delay": delay,
         }

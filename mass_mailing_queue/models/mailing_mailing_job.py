@@ -60,7 +60,7 @@ class MailingMailing(models.Model):
                 mailing._queue_finish_if_settled(ledger)
                 return str(stopped)
             except AccountBroken as broken:
-                mailing._queue_request_pause("account", str(broken))
+                mailing._queue_request_pause(broken.kind, str(broken))
                 return str(broken)
             except DeliveryPostponed as postponed:
                 raise RetryableJobError(
@@ -91,7 +91,7 @@ class MailingMailing(models.Model):
             try:
                 self._queue_deliver_patiently(ledger, trace_ids)
             except AccountBroken as broken:
-                self._queue_request_pause("account", str(broken))
+                self._queue_request_pause(broken.kind, str(broken))
             except (DeliveryStopped, DeliveryPostponed) as reason:
                 _logger.info(
                     "Mailing %s: not sent now (%s)", self.id, type(reason).__name__

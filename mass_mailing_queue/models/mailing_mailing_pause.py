@@ -1,6 +1,7 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+import hashlib
 import logging
 import re
 
@@ -134,8 +135,8 @@ class MailingMailing(models.Model):
     def _queue_request_pause(self, kind, detail=""):
         """Have the mailing paused by its control job. Writes no mailing.
 
-        :param str kind: ``account``, ``content``, ``failures``, ``copy``, ``asleep``
-            or ``bug``
+        :param str kind: ``account``, ``everybody``, ``content``, ``failures``,
+            ``copy``, ``asleep`` or ``bug``
         :param str detail: the server's words, or the exception's name
         """
         self.ensure_one()
@@ -163,20 +164,61 @@ class MailingMailing(models.Model):
         # Of two that pause it at once, the second ends here and finds it paused when it
         # is tried again; later it would fail on what the first one has added.
         mailing.flush_recordset()
-        user = mailing.user_id or mailing.create_uid
-        mailing.message_post(
-            body=plaintext2html(reason),
+        mailing._queue_tell(self.env._("Mailing paused"), reason)
+        mailing._queue_log("stall", kind)
+        return reason
+
+    def _queue_tell(self, summary, words):
+        """Tell the mailing's responsible something, and have it looked into.
+
+        :param str words: as text, the server's own among them
+        """
+        user = self.user_id or self.create_uid
+        self.message_post(
+            body=plaintext2html(words),
             partner_ids=user.partner_id.ids,
             subtype_xmlid="mail.mt_note",
         )
-        mailing.activity_schedule(
+        self.activity_schedule(
             "mail.mail_activity_data_todo",
-            date_deadline=fields.Date.context_today(mailing),
-            summary=self.env._("Mailing paused"),
-            note=plaintext2html(reason),
+            date_deadline=fields.Date.context_today(self),
+            summary=summary,
+            note=plaintext2html(words),
             user_id=user.id,
         )
-        mailing._queue_log("stall", kind)
+
+    def _queue_report_sender(self, parcel, reply):
+        """Have the responsible told that a sender's emails are held, once a sender.
+
+        :param reply: what the server answered
+        """
+        sender = parcel.email_from
+        key = hashlib.sha256(sender.encode()).hexdigest()[:16]
+        self._queue_delayable(
+            self.env._("Report a refused sender of %s", self.subject),
+            priority=1,
+            identity_key=(
+                f"mass_mailing_queue.sender.{self.id}.{key}.{self.queue_resumes}"
+            ),
+        )._job_report_sender(parcel.trace_id, reply.text, self.queue_resumes).delay()
+
+    @discreet()
+    def _job_report_sender(self, trace_id, words, resumes):
+        """Tell the mailing's responsible whose emails are held, and why (job body).
+
+        :param int trace_id: one of the recipients that are held
+        """
+        mailing = self.exists()
+        trace = self.env["mailing.trace"].browse(trace_id).exists()
+        if not mailing or not trace.queue_held or resumes != mailing.queue_resumes:
+            return None
+        reason = self.env._(
+            "The mail server refuses a sender that only some of the emails have: these "
+            "recipients are held, the others are sent. Have the sender's address "
+            "allowed, then resume. Its answer: %s",
+            words,
+        )
+        mailing._queue_tell(self.env._("Recipients held"), reason)
         return reason
 
     def _queue_describe_pause(self, kind, detail):
@@ -184,6 +226,12 @@ class MailingMailing(models.Model):
         words = {
             "account": self.env._(
                 "The mail server refuses to send. Repair it, then resume. Reason: %s",
+                detail,
+            ),
+            "everybody": self.env._(
+                "The mail server gave the same answer for one recipient after the "
+                "other and accepted none, so nobody is counted as failed: they wait. "
+                "Find out what it means, then resume. Its answer: %s",
                 detail,
             ),
             "copy": self.env._(

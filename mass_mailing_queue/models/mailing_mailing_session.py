@@ -12,6 +12,7 @@ from odoo.tools import config
 from .. import slicing, smtp, sql_outage
 from ..discretion import conceal_words, login_words
 from ..exceptions import AccountBroken, DeliveryPostponed
+from ..judgement import stated_wait
 from ..replies import Reply, Verdict
 
 #: How long an unreachable server is tried again before the mailing pauses (seconds):
@@ -101,13 +102,10 @@ class MailingMailing(models.Model):
         Extension point for what a provider's reply sets off.
         """
         if reply.verdict is Verdict.BROKEN:
-            raise AccountBroken(reply.text)
-        if reply.verdict not in (
-            Verdict.UNREACHABLE,
-            Verdict.SLOW_DOWN,
-            # Of a connection that never delivered: the next would end the same way.
-            Verdict.IN_DOUBT,
-        ):
+            raise AccountBroken(
+                reply.text, kind="everybody" if reply.everybody else "account"
+            )
+        if reply.verdict not in (Verdict.UNREACHABLE, Verdict.SLOW_DOWN):
             return
         server_ref = route.mail_server_id or 0
         failures, seconds = ledger.run(
@@ -118,36 +116,8 @@ class MailingMailing(models.Model):
             raise AccountBroken(
                 self.env._("The mail server was not reachable for 24 hours.")
             )
-        delay = slicing.outage_delay(failures)
+        delay = stated_wait(reply) or slicing.outage_delay(failures)
         ledger.run(sql_outage.outage_retry_in, server_ref, delay)
         raise DeliveryPostponed(
             reply.text or self.env._("Server not reachable."), delay
         )
-
-    def _queue_suspect(self, ledger, session, route, reply):
-        """Return the reply as it is meant, if a message broke the connection.
-
-        Is it the server that fails, or does this message make it fail? If nothing was
-        known against the server, the message is suspected once: it is tried again
-        later, its attempts count, and the others go on. If the next one breaks a fresh
-        connection too, of whatever job, it is the server.
-        """
-        session.lost = (
-            session.closed
-            # Without RSET, which smtplib sends after most replies, but not after one to
-            # DATA: the server would refuse the next message's MAIL.
-            or (session.in_message and not session.accepted)
-            or reply.code == 421
-            or reply.verdict in (Verdict.UNREACHABLE, Verdict.IN_DOUBT)
-        )
-        if (
-            reply.verdict is not Verdict.UNREACHABLE
-            or not session.in_message
-            or session.delivered
-        ):
-            return reply
-        server_ref = route.mail_server_id or 0
-        if ledger.run(sql_outage.outage_known, server_ref):
-            return reply
-        ledger.run(sql_outage.outage_suspect, server_ref, reply.text[:200])
-        return replace(reply, verdict=Verdict.DEFERRED)

@@ -24,5 +24,9 @@ class MailingQueueOutage(models.Model):
     retry_at = fields.Datetime(required=True)
     failures = fields.Integer(help="Tries in a row that failed.")
     reply = fields.Char(help="The last failure, in the server's words.")
+    suspects = fields.Json(
+        help="Recipients whose messages broke a new connection, and nobody was accepted "
+        "in between: several of them are the server's fault.",
+    )
 
     _server_ref_uniq = models.UniqueIndex("(server_ref)")

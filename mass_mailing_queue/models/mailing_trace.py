@@ -72,6 +72,20 @@ class MailingTrace(models.Model):
         help="Says more exactly what was wrong: 5.1.1 is an address that does not "
         "exist, 4.2.2 a full mailbox.",
     )
+    queue_refusal = fields.Char(
+        readonly=True,
+        help="What the server refused this email with, without anything that differs "
+        "by recipient: the same for the same words.",
+    )
+    queue_refused_at = fields.Datetime(
+        readonly=True, help="When it was first refused in these words."
+    )
+    queue_passed_over = fields.Integer(
+        readonly=True,
+        help="How often this email was neither accepted nor refused for good, although "
+        "others were accepted since its last try. Beyond a bound that counts as an "
+        "attempt, so that it holds nobody up.",
+    )
     queue_claim_token = fields.Integer(readonly=True, groups="base.group_system")
     queue_claimed_by = fields.Char(
         "Claimed By",
@@ -102,6 +116,11 @@ class MailingTrace(models.Model):
     # Whether too many of the last emails failed, and why.
     _queue_failed_idx = models.Index(
         "(mass_mailing_id, queue_claimed_at) WHERE trace_status IN ('error', 'bounce')"
+    )
+    # Who was refused in the same words, and since when.
+    _queue_refusal_idx = models.Index(
+        "(mass_mailing_id, queue_refusal, queue_refused_at) "
+        "WHERE queue_refusal IS NOT NULL"
     )
     _queue_res_idx = models.Index("(res_id, mass_mailing_id)")
     _queue_email_idx = models.Index("(email) WHERE email IS NOT NULL")
@@ -201,6 +220,7 @@ class MailingTrace(models.Model):
                 "failure_type": False,
                 "failure_reason": False,
                 "queue_attempts": 0,
+                "queue_passed_over": 0,
                 "queue_next_attempt": False,
                 "queue_held": False,
                 "queue_job_uuid": False,

@@ -150,6 +150,9 @@ class TestDeliver(QueueCase):
             "failure_reason": None,
             "queue_smtp_code": None,
             "queue_smtp_status": None,
+            "refusal": None,
+            "passed_over": 0,
+            "held": False,
             "attempt": 1,
             "delay": None,
         }
@@ -219,65 +222,6 @@ class TestDeliver(QueueCase):
         failures, seconds = sql_outage.outage_begin(self.cr, self.server.id, "refused")
         self.assertEqual((failures, round(seconds)), (1, 0))
 
-    def test_a_message_that_breaks_the_connection_is_suspected(self):
-        """H8: it costs that one an attempt, not everybody's server an outage."""
-
-        def breaks(_address):
-            self.session.in_message = True
-            return smtplib.SMTPServerDisconnected("reset")
-
-        self._remember_session()
-        self.replies["a@example.com"] = breaks
-        first, second = self._jobs("_job_send")
-        self.assertGreater(self._postponed(first).seconds, 200)
-        self.assertEqual(self.first.queue_attempts, 1)
-        self._perform(second)
-        self.assertEqual(self.sent, ["b@example.com"])
-
-    def test_a_second_message_that_breaks_it_is_the_servers_fault(self):
-        def breaks(_address):
-            self.session.in_message = True
-            return smtplib.SMTPServerDisconnected("reset")
-
-        self._remember_session()
-        self.replies["a@example.com"] = self.replies["b@example.com"] = breaks
-        job = self._job_for_both()
-        self.assertLess(self._postponed(job).seconds, 100)
-        self.assertEqual(self.first.queue_attempts, 1)
-        self.assertEqual(self.second.queue_attempts, 0)
-        self.assertTrue(sql_outage.outage_known(self.cr, self.server.id))
-
-    def test_so_it_is_in_another_job(self):
-        """One recipient a job: the server's trouble is not each one's own."""
-
-        def breaks(_address):
-            self.session.in_message = True
-            return smtplib.SMTPServerDisconnected("reset")
-
-        self._remember_session()
-        self.replies["a@example.com"] = self.replies["b@example.com"] = breaks
-        first, second = self._jobs("_job_send")
-        self._postponed(first)
-        self._postponed(second)
-        self.assertEqual(self.first.queue_attempts, 1)
-        self.assertEqual(self.second.queue_attempts, 0)
-        self.assertTrue(sql_outage.outage_wait(self.cr, self.server.id))
-
-    def test_a_suspicion_is_forgotten(self):
-        """The message that broke it alone is no outage when it is tried again."""
-        sql_outage.outage_suspect(self.cr, self.server.id, "reset")
-        self.assertTrue(sql_outage.outage_known(self.cr, self.server.id))
-        self.assertFalse(sql_outage.outage_wait(self.cr, self.server.id))
-        self.cr.execute(
-            "UPDATE mailing_queue_outage SET since = since - %(age)s, "
-            "retry_at = retry_at - %(age)s",
-            {"age": timedelta(seconds=sql_outage.SUSPICION)},
-        )
-        self.assertFalse(sql_outage.outage_known(self.cr, self.server.id))
-        sql_outage.outage_suspect(self.cr, self.server.id, "reset")
-        self.assertTrue(sql_outage.outage_known(self.cr, self.server.id))
-        self.assertLess(sql_outage.SUSPICION, slicing.retry_delay(1))
-
     def test_a_file_that_cannot_be_read_is_no_outage(self):
         failing = patch.object(
             type(self.env["ir.mail_server"]),
@@ -288,7 +232,7 @@ class TestDeliver(QueueCase):
         with failing:
             self._postponed(job)
         self.assertEqual(self.first.queue_attempts, 1)
-        self.assertFalse(sql_outage.outage_known(self.cr, self.server.id))
+        self.assertFalse(self.env["mailing.queue.outage"].search([]))
 
     def test_of_several_refused_addresses_one_may_be_tried_again(self):
         error = smtplib.SMTPRecipientsRefused(
@@ -427,14 +371,10 @@ class TestDeliver(QueueCase):
 
         self._remember_session()
         self.replies["a@example.com"] = lost
-        # The connection had delivered nothing: the next would end the same way.
         first, second = self._jobs("_job_send")
-        self._postponed(first)
-        self._postponed(second)
+        self._perform(first)
         self.assertEqual(self.first.trace_status, "error")
         self.assertEqual(self.first.failure_type, "queue_in_doubt")
-        self.assertEqual(self.second.trace_status, "outgoing")
-        sql_outage.outage_end(self.cr, self.server.id)
         self._perform(first)
         self._perform(second)
         self.assertEqual(self.sent, ["b@example.com"])
@@ -458,7 +398,7 @@ class TestDeliver(QueueCase):
         self._remember_session()
         self.replies["a@example.com"] = lost
         with patch.object(MailMail, "_postprocess_sent_message", note):
-            self._postponed(self._jobs("_job_send")[0])
+            self._perform(self._jobs("_job_send")[0])
         self.assertEqual(self.first.trace_status, "error")
         self.assertEqual(self.first.failure_type, "queue_in_doubt")
 

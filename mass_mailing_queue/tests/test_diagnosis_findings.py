@@ -173,7 +173,7 @@ class TestDiagnosisFindings(DiagnosisCase):
 
     def test_a_message_that_broke_a_connection_is_no_outage(self):
         """Nobody waits for that server."""
-        sql_outage.outage_suspect(self.cr, self.server.id, "Connection lost")
+        sql_outage.outage_suspect(self.cr, self.server.id, 1, "Connection lost")
         self._assert_absent("cannot be used at the moment")
 
     def test_an_outage_that_nobody_followed_up_is_over(self):

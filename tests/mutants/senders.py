@@ -9,6 +9,7 @@ SESSION = "models/mailing_mailing_session.py"
 SETTLE = "models/mailing_mailing_settle.py"
 MAIL = "models/mail_mail.py"
 SMTP = "smtp.py"
+JUDGEMENT = "judgement.py"
 REPLIES = "replies.py"
 
 CHUNKS = "tests/test_chunks.py::"
@@ -124,14 +125,78 @@ mutant(
     tests=["TestDeliver.test_nothing_is_composed_during_an_outage"],
 )
 mutant(
-    "nobody_suspected",
+    "one_outages_all",
     "the suspicion against a message that breaks its connection",
     (
-        SESSION,
-        "        return replace(reply, verdict=Verdict.DEFERRED)\n",
-        "        return reply\n",
+        JUDGEMENT,
+        "        if self._suspect(reply, parcel, server_ref, SUSPECTS):\n",
+        "        if True:\n",
     ),
-    tests=["TestDeliver.test_a_message_that_breaks_the_connection_is_suspected"],
+    tests=["TestJudgement.test_a_message_that_breaks_its_connection_holds_nobody_up"],
+)
+mutant(
+    "free_for_ever",
+    "the bound of how often a message may break its connection without an attempt",
+    (
+        JUDGEMENT,
+        "            parcel.passed_over += 1\n",
+        "            pass\n",
+    ),
+    tests=[
+        "TestJudgement.test_a_message_that_breaks_its_connection_holds_nobody_up",
+        "TestJudgement.test_a_421_for_one_domain_holds_nobody_up",
+    ],
+)
+mutant(
+    "refusal_of_all_believed",
+    "the look at whether everybody is refused in the same words",
+    (
+        JUDGEMENT,
+        "        if len(moments) < ALIKE - 1:\n",
+        "        if True:\n",
+    ),
+    tests=["TestJudgement.test_the_same_refusal_for_everybody_fails_nobody"],
+)
+mutant(
+    "refused_among_accepted",
+    "the look at whether others were accepted in between",
+    (
+        JUDGEMENT,
+        "        if self._accepted_since(since):\n            return reply\n",
+        "",
+    ),
+    tests=["TestJudgement.test_the_same_refusal_for_some_is_their_own"],
+)
+mutant(
+    "refused_stay_failed",
+    "the recipients who wait again when a refusal turns out to be ours",
+    (
+        JUDGEMENT,
+        "        self._ledger.run(\n            sql_refusal.put_back_refused,",
+        "        _unused = (\n            sql_refusal.put_back_refused,",
+    ),
+    tests=["TestJudgement.test_the_same_refusal_for_everybody_fails_nobody"],
+)
+mutant(
+    "sender_stops_all",
+    "the recipients of a refused sender, who wait alone",
+    (
+        JUDGEMENT,
+        "        elif reply.verdict is Verdict.BROKEN and "
+        "self._is_another_sender(reply, parcel):\n",
+        "        elif False:\n",
+    ),
+    tests=["TestJudgement.test_a_refused_sender_is_that_senders"],
+)
+mutant(
+    "stated_time_ignored",
+    "the time that a server states",
+    (
+        DELIVER,
+        "            delay = stated_wait(reply) or slicing.retry_delay(attempts)\n",
+        "            delay = slicing.retry_delay(attempts)\n",
+    ),
+    tests=["TestJudgement.test_a_stated_time_is_kept"],
 )
 mutant(
     "session_not_probed",
@@ -284,8 +349,8 @@ mutant(
     "data_left_open",
     "the end of a connection on which a message was begun and not ended",
     (
-        SESSION,
-        "            or (session.in_message and not session.accepted)\n",
+        SMTP,
+        "            or (self.in_message and not self.accepted)\n",
         "",
     ),
     tests=[
@@ -294,16 +359,27 @@ mutant(
     ],
 )
 mutant(
-    "suspicion_not_shared",
+    "suspects_forgotten",
     "what other jobs learn of a connection that a message broke",
     (
-        SESSION,
-        "        ledger.run(sql_outage.outage_suspect, server_ref, reply.text[:200])\n",
-        "",
+        "sql_outage.py",
+        "                                ELSE outage.suspects || EXCLUDED.suspects END",
+        "                                ELSE EXCLUDED.suspects END",
     ),
     tests=[
-        "TestDeliver.test_so_it_is_in_another_job",
-        "TestDeliver.test_a_second_message_that_breaks_it_is_the_servers_fault",
+        "TestJudgement.test_several_that_break_new_connections_are_the_servers_fault"
+    ],
+)
+mutant(
+    "same_one_knocks",
+    "the turn of others after a message that postponed everybody",
+    (
+        DELIVER,
+        "                    if of_message:\n",
+        "                    if False:\n",
+    ),
+    tests=[
+        "TestJudgement.test_several_that_break_new_connections_are_the_servers_fault"
     ],
 )
 mutant(
@@ -311,9 +387,8 @@ mutant(
     "the look at failures after a doubt on a connection that has delivered",
     (
         DELIVER,
-        "                    if reply.verdict is Verdict.IN_DOUBT:\n"
-        "                        self._queue_check_failures(ledger)\n",
-        "",
+        "FAILURES = (Verdict.REJECTED, Verdict.DEFERRED, Verdict.IN_DOUBT)",
+        "FAILURES = (Verdict.REJECTED, Verdict.DEFERRED)",
     ),
     tests=["TestPause.test_doubts_on_connections_that_delivered_pause_it_too"],
 )
@@ -334,8 +409,8 @@ mutant(
     "the number of attempts as it is when a recipient is claimed",
     (
         DELIVER,
-        "        status, parcel.attempts = ledger.run(",
-        "        status, _attempts = ledger.run(",
+        "        status, parcel.attempts, parcel.passed_over,",
+        "        status, _attempts, parcel.passed_over,",
     ),
     tests=["TestDeliver.test_the_attempts_that_count_are_those_at_the_claim"],
 )
