@@ -8,13 +8,12 @@ its text first, then by its enhanced status code (RFC 3463), then by its code an
 command it answered (RFC 5321).
 """
 
-import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timezone
 from enum import Enum
 
 from .reply_rules import CODES, RULES
+from .reply_times import stated_time
 from .reply_words import (
     ENHANCED,
     MAX_LENGTH,
@@ -94,26 +93,8 @@ class Reply:
         object.__setattr__(self, "text", clean(self.text))
 
 
-#: A reply that wants us back later than that is not believed. The longest quota that
-#: providers reset is a month's.
-MAX_WAIT = timedelta(days=32)
-
 # RFC 4954: 530 authentication required, 534 too weak, 535 invalid, 538 not encrypted
 _AUTH_CODES = (530, 534, 535, 538)
-
-_WAIT = re.compile(
-    r"\b(?:try|retry|resend|again)(?:[ -]again)?[ -](?:in|after):? (?:about )?"
-    r"(\d{1,7}) ?(s|m|h|d)(?:ec|econd|in|inute|r|our|ay)?s?\b",
-    re.IGNORECASE,
-)
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DATE = re.compile(
-    r"\b(?:again|retry) (?:after|at) "
-    r"((?:[a-z]{3}, ?)?\d{1,2} [a-z]{3} \d{4} \d{1,2}:\d\d(?::\d\d)?"
-    r"(?: (?:[a-z]{1,5}|[+-]\d{4}))?)",
-    re.IGNORECASE,
-)
-
 
 def classify(code, text, command, now=None, recipients=(), sender=()):
     """Return what a reply means.
@@ -169,7 +150,7 @@ def classify(code, text, command, now=None, recipients=(), sender=()):
     )
     until = None
     if verdict in (Verdict.SLOW_DOWN, Verdict.DEFERRED, Verdict.UNREACHABLE):
-        until = _until(words, now or datetime.now(timezone.utc))
+        until = stated_time(words, now or datetime.now(timezone.utc))
     return Reply(
         verdict,
         code,
@@ -221,22 +202,3 @@ def _by_code(code, enhanced, command):
     elif code >= 500 and not enhanced.startswith("4."):
         verdict = Verdict.REJECTED
     return verdict, limit, account
-
-
-def _until(text, now):
-    """Return when a reply wants us back, ``None`` if it does not say or is absurd."""
-    if found := _WAIT.search(text):
-        wait = timedelta(seconds=int(found[1]) * _UNITS[found[2].lower()])
-    elif found := _DATE.search(text):
-        try:
-            date = parsedate_to_datetime(found[1])
-            if date.tzinfo is None:
-                date = date.replace(tzinfo=timezone.utc)
-            wait = date - now
-        except (ArithmeticError, LookupError, TypeError, ValueError):
-            return None
-    else:
-        return None
-    if not timedelta(0) < wait <= MAX_WAIT:
-        return None
-    return (now + wait).astimezone(timezone.utc)

@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections import Counter
+from datetime import datetime, timezone
 
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
@@ -265,17 +266,23 @@ class Limiter:
     def heed(self, provider_id, reply):
         """Follow a "slow down".
 
+        A wait that the provider states is kept: by the account's jobs if it is long,
+        in place if it is not, at a lower rate from then on.
+
         :param reply: :class:`~odoo.addons.mass_mailing_queue.replies.Reply`
         :raises DeliveryPostponed: if the account is to rest
         :raises AccountBroken: if it accepted nothing for a day
         """
         text = reply.text[:200]
+        seconds = self._rest_seconds(provider_id, reply)
         if reply.limit == "connections":
             self._ledger.run(sql_replies.fewer_senders, provider_id, text)
-            raise DeliveryPostponed(reply.text, random.uniform(5, 15))
-        if reply.limit in ("hour", "day", "month") or reply.until:
-            seconds = self._rest_seconds(provider_id, reply)
+            if seconds <= PATIENCE:
+                # The connections that it takes go on.
+                raise DeliveryPostponed(reply.text, seconds or random.uniform(5, 15))
+        if seconds:
             self._ledger.run(sql_replies.rest, provider_id, seconds, text, text)
+        if seconds > PATIENCE:
             watched = self._ledger.run(sql.watch, provider_id)
             if watched is None:
                 # Somebody removed the account meanwhile.
@@ -290,10 +297,15 @@ class Limiter:
 
         Other databases may use the account, so without a statement we ask again after a
         few hours at the latest.
+
+        :return: seconds, 0 if the reply neither states them nor is about a quota
         """
         if reply.until:
-            now = self._ledger.run(sql.now)
-            return min(max(reply.until.timestamp() - now, 60), 31 * 86_400)
+            # By the clock that "in 20 seconds" was read by.
+            left = reply.until - datetime.now(timezone.utc)
+            return min(max(left.total_seconds(), STEP), 31 * 86_400)
+        if reply.limit not in ("hour", "day", "month"):
+            return 0
         if reply.limit == "month":
             return 6 * 3_600
         frees_in = self._ledger.run(

@@ -237,12 +237,6 @@ def permit(cr, provider_id, domain, messages, recipients, horizon):
     return Permit(*row) if row else None
 
 
-def now(cr):
-    """Return the database's time."""
-    cr.execute("SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8")
-    return cr.fetchone()[0]
-
-
 def watch(cr, provider_id):
     """Return what a worker that waits for its turn looks at.
 

@@ -9,7 +9,16 @@ from email.message import EmailMessage
 
 from odoo.tests import BaseCase, tagged
 
-from .. import discretion, parcels, replies, reply_words, slicing, smtp, stencils
+from .. import (
+    discretion,
+    parcels,
+    replies,
+    reply_times,
+    reply_words,
+    slicing,
+    smtp,
+    stencils,
+)
 from ..smtp import Session, read_failure
 
 
@@ -23,6 +32,7 @@ class TestModules(BaseCase):
             for module in (
                 discretion,
                 replies,
+                reply_times,
                 reply_words,
                 slicing,
                 smtp,

@@ -480,6 +480,20 @@ class TestReplies(BaseCase):
             ("greylisted, try again in 5 minutes", 300),
             ("try again in about 2 hours", 7200),
             ("retry in 1 day", 86400),
+            ("Rate limited. Retry-After: 30", 30),
+            ("slow down, retry-after: 2 minutes", 120),
+            ("too fast, wait 20 s", 20),
+            ("please wait for 45 seconds before you send again", 45),
+            ("throttled, try again in 250 ms", 0.25),
+            ("please try again in an hour", 3600),
+            ("try again after one minute", 60),
+            ("you may retry in 10min", 600),
+            ("Greylisted for 4m59s", 299),
+            ("greylisted, try again in 1 hour and 30 minutes", 5400),
+            ("Greylisting in action, please come back in 00:04:59", 299),
+            ("Relay quota will reset in 1.5 hours.", 5400),
+            ("try again later (in 2 hours)", 7200),
+            ("your address is blocked for 2 days", 172800),
         ):
             with self.subTest(text=text):
                 until = classify(451, text, "data", NOW).until
@@ -502,6 +516,15 @@ class TestReplies(BaseCase):
             "try again in 9999999 days",
             "try again in 99999999999999 seconds",
             "retry in 6 months",
+            "try again in 5",
+            "try again in 5 attempts",
+            "wait as long as you can",
+            "wait -5 seconds",
+            "retry-after: 0",
+            "retry-after: 9999999",
+            "come back in 00:00:00",
+            "10 messages in 24 hours, try again later",
+            "try again in 9999999 d 9999999 d 9999999 d",
         ):
             with self.subTest(text=text):
                 self.assertIsNone(classify(451, text, "data", NOW).until)

@@ -184,6 +184,35 @@ class TestLimiter(ProviderCase):
         self.assertGreaterEqual(self._live()["rest"], 3_599)
         self._nobody_pays()
 
+    def test_a_short_stated_wait_is_waited_in_place(self):
+        """It lowers the rate, and sends nobody's job away for a minute."""
+        self._refuse(451, b"4.7.1 Rate limit exceeded, retry-after: 20")
+        self.assertLess(self._postponed(self.jobs[0]).seconds, 1)
+        self.assertFalse(self.jobs[1].eta)
+        live = self._live()
+        self.assertTrue(15 < live["rest"] <= 20, live["rest"])
+        self.assertLess(live["rate"], 10)
+        self._nobody_pays()
+
+    def test_a_stated_wait_below_a_minute_costs_no_minute(self):
+        self._refuse(451, b"4.7.1 Rate limit exceeded, try again in 45 seconds")
+        seconds = self._postponed(self.jobs[0]).seconds
+        self.assertTrue(40 < seconds <= 45, seconds)
+        self.assertTrue(self.jobs[1].eta)
+        self.assertLessEqual(self._live()["rest"], 45)
+
+    def test_a_quota_that_says_seconds_rests_for_seconds(self):
+        self._refuse(451, b"4.7.1 Hourly limit reached. Retry-After: 1")
+        self._postponed(self.jobs[0])
+        self.assertLessEqual(self._live()["rest"], 1)
+
+    def test_too_many_connections_wait_as_long_as_stated(self):
+        self._refuse(421, b"Too many connections, try again in 25 seconds")
+        seconds = self._postponed(self.jobs[0]).seconds
+        self.assertTrue(20 < seconds <= 25, seconds)
+        self.assertEqual(self._live()["capacity"], self.provider.capacity - 1)
+        self.assertEqual(self._live()["rest"], 0, "the other connections go on")
+
     def test_too_many_connections_means_fewer_senders(self):
         self._refuse(421, b"Too many concurrent SMTP connections")
         self.assertLess(self._postponed(self.jobs[0]).seconds, 60)
