@@ -138,7 +138,7 @@ def _patterns(text, address, everywhere):
         local, host = _any_of(names), _any_of(domains)
         yield re.compile(rf"((?:\"{local}\"|{local})(?:@|%40)\[?{host}\]?)")
         # Encoded, or inside another
-        inside = rf"\S*?(?<![^\W_]){{}}(?![^\W_])"
+        inside = r"\S*?(?<![^\W_]){}(?![^\W_])"
         yield re.compile(
             rf"(?<!\S)((?={inside.format(local)})(?={inside.format(host)})\S+)"
         )
@@ -223,7 +223,9 @@ _DATE = re.compile(
     r" \d{1,2}:\d\d(?::\d\d)?(?: \d{4})?(?: (?:utc|gmt|[+-]\d{4}))?"
 )
 _QUOTED = re.compile(r"(?<!\w)([\"'`])[^\"'`]{0,200}\d[^\"'`]{0,200}\1(?!\w)")
-_IPV6 = re.compile(r"(?<![\w:])(?=[0-9a-f:.]{2,45}(?![\w:]))(?:[0-9a-f]{0,4}:){2,8}[0-9a-f.]*")
+_IPV6 = re.compile(
+    r"(?<![\w:])(?=[0-9a-f:.]{2,45}(?![\w:]))(?:[0-9a-f]{0,4}:){2,8}[0-9a-f.]*"
+)
 # A word of ASCII with a digit, or digits of any script
 _NUMBER = re.compile(r"(?=[a-z_.+=/-]{0,100}\d)[0-9a-z_.+=/-]+|\d+")
 _HEX = re.compile(r"(?<!\w)[0-9a-f]{8,}(?!\w)")

@@ -2,7 +2,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 import smtplib
-from datetime import timedelta
 from unittest.mock import patch
 
 import psycopg2

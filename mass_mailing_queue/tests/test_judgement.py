@@ -253,9 +253,7 @@ class TestJudgement(QueueCase):
         jobs = self._jobs("_job_send")
         self._run(jobs[:2])
         other = self._traces(self.mailing)[9]
-        other.write(
-            {"trace_status": "sent", "sent_datetime": fields.Datetime.now()}
-        )
+        other.write({"trace_status": "sent", "sent_datetime": fields.Datetime.now()})
         self.env.flush_all()
         self.cr.execute(
             "UPDATE mailing_trace SET write_date = now() AT TIME ZONE 'utc' "

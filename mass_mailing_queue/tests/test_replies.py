@@ -436,6 +436,7 @@ FIELD = [
     ),
 ]
 
+
 @tagged("-at_install", "post_install")
 class TestReplies(BaseCase):
     """Replies are understood as their authors meant them."""
