@@ -16,9 +16,11 @@ mutant(
     "the commit of a claim before its message leaves",
     (
         DELIVER,
-        "        status, parcel.attempts, parcel.passed_over, parcel.last_end = ledger.run(\n            sql.claim,",
+        "        status, parcel.attempts, parcel.passed_over, parcel.last_end = "
+        "ledger.run(\n            sql.claim,",
         '        ledger.run(lambda cr: cr.execute("BEGIN"))\n'
-        "        status, parcel.attempts, parcel.passed_over, parcel.last_end = ledger.run(\n            sql.claim,",
+        "        status, parcel.attempts, parcel.passed_over, parcel.last_end = "
+        "ledger.run(\n            sql.claim,",
     ),
     (
         DELIVER,
