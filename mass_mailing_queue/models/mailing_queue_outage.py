@@ -25,7 +25,7 @@ class MailingQueueOutage(models.Model):
     failures = fields.Integer(help="Tries in a row that failed.")
     reply = fields.Char(help="The last failure, in the server's words.")
     suspects = fields.Json(
-        help="Recipients whose messages broke a new connection, with nobody accepted in "
+        help="Recipients whose messages broke a new connection, nobody accepted in "
         "between: several of them are the server's fault.",
     )
 

@@ -46,8 +46,8 @@ class MailingTrace(models.Model):
     queue_held = fields.Boolean(
         "Held",
         readonly=True,
-        help="Somebody cancelled this recipient's job or set it to done. "
-        "Resume or requeue the job to send it after all.",
+        help="Somebody cancelled this recipient's job or set it to done, or the mail "
+        "server refused its sender. Resume the mailing to send it after all.",
     )
     queue_attempts = fields.Integer(
         "Attempts",
