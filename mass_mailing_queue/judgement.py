@@ -33,8 +33,9 @@ SUSPECTS, SUSPECTS_IN_DOUBT = 3, 2
 SUSPECT_WAITS = 60
 
 #: How often a recipient's message may end without counting as an attempt, although
-#: others were accepted since its last one. A rate limit meets anybody, and often.
-FREE_ENDS, FREE_SLOW_DOWNS = 1, 20
+#: others were accepted since its last one. Servers close connections after some
+#: messages, and a rate limit meets anybody, and often.
+FREE_ENDS, FREE_CLOSED, FREE_SLOW_DOWNS = 1, 5, 20
 
 #: Enhanced codes that name the recipient's address or mailbox (RFC 3463, 3.2 and 3.3;
 #: 5.1.10 is RFC 7505's, and Microsoft 365's for nobody of that name).
@@ -141,20 +142,32 @@ class Judge:
             return reply
         if parcel.last_end and self._accepted_since(parcel.last_end):
             parcel.passed_over += 1
-        passing = reply.verdict is Verdict.SLOW_DOWN and reply.limit in (
-            "rate",
-            "connections",
-        )
-        if parcel.passed_over >= (FREE_SLOW_DOWNS if passing else FREE_ENDS):
+        broke = reply.verdict is Verdict.UNREACHABLE and reply.code in (0, 421)
+        if parcel.passed_over >= self._free_ends(reply, broke and session.delivered):
             return replace(reply, verdict=Verdict.DEFERRED, until=None)
-        if reply.verdict is not Verdict.UNREACHABLE or reply.code not in (0, 421):
+        if not broke:
             return reply
         if session.delivered:
-            # Servers close a connection after some messages: the next is a new one.
-            return _come_back(reply, 1)
+            # The next message gets a new connection.
+            return _come_back(reply, SUSPECT_WAITS if parcel.passed_over else 1)
         if self._suspect(reply, parcel, server_ref, SUSPECTS):
             return reply
         return _come_back(reply, SUSPECT_WAITS)
+
+    @staticmethod
+    def _free_ends(reply, closed):
+        """Return how often others may pass this recipient before that is its own.
+
+        :param closed: whether a connection ended that had delivered others
+        """
+        if closed:
+            return FREE_CLOSED
+        if reply.verdict is Verdict.SLOW_DOWN and reply.limit in (
+            "rate",
+            "connections",
+        ):
+            return FREE_SLOW_DOWNS
+        return FREE_ENDS
 
     def _judge_doubt(self, reply, parcel, session, server_ref):
         """Return what a lost answer says of the server."""

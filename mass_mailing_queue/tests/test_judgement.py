@@ -205,24 +205,43 @@ class TestJudgement(QueueCase):
         self._run()
         self.assertEqual(self.sent, self.addresses[2:])
         self.assertEqual(self._states()[:2], [("outgoing", 0)] * 2)
-        for attempt in range(1, 6):
-            self._later()
-            self._run()
-            status = "error" if attempt == 5 else "outgoing"
-            self.assertEqual(self._states()[:2], [(status, attempt)] * 2)
+        self._run_out()
+        self.assertEqual(self._states()[:2], [("error", 5)] * 2)
         self.assertFalse(
             self.env["mailing.queue.outage"].search([("failures", ">", 0)])
         )
+
+    def _run_out(self):
+        """Let time pass until nobody waits any more."""
+        for _round in range(judgement.FREE_CLOSED + 6):
+            self._later()
+            self._run()
+
+    def test_a_server_that_closes_its_connections_costs_nobody_an_attempt(self):
+        """After each third message; whose turn it is then is chance."""
+        self._send_to(9)
+
+        def third(_address):
+            if self.session.delivered % 3 < 2:
+                return None
+            self.session.in_message = self.session.lost = True
+            return smtplib.SMTPServerDisconnected("closed")
+
+        self.replies.update(dict.fromkeys(self.addresses, third))
+        for _round in range(4):
+            self._run()
+            self._later()
+        self.assertEqual(sorted(self.sent), self.addresses)
+        self.assertEqual(set(self._states()), {("sent", 1)})
 
     def test_a_421_for_one_domain_holds_nobody_up(self):
         self._send_to(10)
         self.replies[self.addresses[0]] = refused(
             self.addresses[0], 421, b"4.9.9 zorgl"
         )
-        for _round in range(8):
-            self._run()
-            self._later()
+        self._run()
         self.assertEqual(self.sent, self.addresses[1:])
+        self._run_out()
         self.assertEqual(self._states()[0], ("error", 5))
 
     def test_several_that_break_new_connections_are_the_servers_fault(self):
