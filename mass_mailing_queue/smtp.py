@@ -2,9 +2,11 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """SMTP sessions that outlive a job, and know how far a message came. Free of Odoo."""
 
+import contextlib
 import logging
 import re
 import smtplib
+import socket
 import threading
 import time
 from email import policy
@@ -31,17 +33,26 @@ _FOLD = re.compile(r"\r?\n[ \t]")
 _BREAK = re.compile(r"[\r\n]")
 
 
+#: What ends a message (RFC 5321, 4.1.1.4).
+END = b"\r\n.\r\n"
+
+#: What delivers a message in ``smtplib``. Other addons' own may do it in any way.
+DELIVERING = ("send_message", "sendmail", "data")
+
+
 class Session:
     """One connection to a server, watched for the moment nobody can answer for.
 
-    A message is in doubt only from the moment its final dot was handed to the
-    network until the server's reply to it was read. Before, it was not accepted;
-    after, we know. ``awaiting_reply`` is true in between, and stays true when the
-    connection dies there. ``accepted`` is true when that reply was 250, until whoever
-    begins a message resets it. ``in_message`` is true from MAIL FROM on. ``lost`` is
-    set when the connection cannot be used any more. ``delivered`` counts the messages
-    it has accepted; with ``max_messages`` of them it is not used again (0: no bound),
-    nor after it rested for ``linger`` seconds.
+    A message is in doubt from just before its last bytes are handed to the network
+    until the server's reply to them was read. They are handed over by themselves: what
+    fails before was not accepted; after, we know. ``awaiting_reply`` is true in between,
+    and stays true when the connection dies there, or the reply is none. ``handed_over``
+    is true once the last bytes were. ``accepted`` is true when the reply said so. All
+    three hold until :meth:`begin`. ``in_message`` is true from MAIL FROM on. ``lost`` is
+    set when the connection cannot be used any more, ``bypassed`` when a message was not
+    seen on its way. ``delivered`` counts the messages it has accepted; with
+    ``max_messages`` of them it is not used again (0: no bound), nor after it rested for
+    ``linger`` seconds.
     """
 
     def __init__(self, connection):
@@ -50,47 +61,89 @@ class Session:
             ``smtplib.SMTP``, or ``None`` where Odoo's tests disable sending
         """
         self.connection = connection
-        self.awaiting_reply = False
-        self.accepted = False
+        #: Whether it can be watched. If not, it is not to be used.
+        self.watched = isinstance(connection, smtplib.SMTP)
+        self.begin()
         self.in_message = False
         self.lost = False
+        self.bypassed = False
         self.delivered = 0
         self.max_messages = 0
         self.linger = CLOSE_AFTER
         self.last_used = time.monotonic()
-        if isinstance(connection, smtplib.SMTP):
+        if self.watched:
             self._watch(connection)
             if connection.has_extn("pipelining"):
                 Pipeline(connection)
 
+    def begin(self):
+        """Forget the last message."""
+        self.awaiting_reply = self.handed_over = self.accepted = False
+        self._unanswered, self._last_bytes = False, b""
+
     def _watch(self, connection):
-        # Other addons subclass the connection or return their own, so the two
-        # methods are wrapped on the instance.
+        # Other addons subclass the connection, so methods are wrapped on the instance.
         send, getreply = connection.send, connection.getreply
 
         def watched_send(data):
             if isinstance(data, str):
                 # Commands are text, messages are bytes.
-                self.in_message = data[:5].lower() in ("mail ", "rcpt ", "data\r")
-            send(data)
-            if isinstance(data, bytes) and data.endswith(b"\r\n.\r\n"):
-                self.awaiting_reply = True
+                verb = data[:5].lower()
+                self.in_message = verb in ("mail ", "rcpt ", "data\r")
+                if verb in ("mail ", "rcpt "):
+                    self.awaiting_reply = False
+                return send(data)
+            self._last_bytes = (self._last_bytes + data[-len(END) :])[-len(END) :]
+            self.awaiting_reply = False
+            if self._last_bytes != END:
+                return send(data)
+            if begin := data[: -len(END)]:
+                send(begin)
+            # Before: whatever is raised while they leave, or just after.
+            self.handed_over = self.awaiting_reply = self._unanswered = True
+            send(data[-len(END) :])
 
         def watched_getreply():
+            # To the message, and not to what is asked after it.
+            answers, self._unanswered = self._unanswered, False
             reply = getreply()
-            if self.awaiting_reply:
-                self.accepted = reply[0] == 250
-            self.awaiting_reply = False
+            accepted, refused = reply[0] // 100 == 2, reply[0] // 100 in (4, 5)
+            self.accepted |= answers and accepted
+            if answers and accepted or refused and (answers or not self.handed_over):
+                self.awaiting_reply = False
             return reply
 
         connection.send, connection.getreply = watched_send, watched_getreply
+        for name in DELIVERING:
+            method = getattr(connection, name)
+            if getattr(method, "__module__", "") != smtplib.__name__:
+                setattr(connection, name, self._watch_unknown(method))
+        # The last bytes are not to wait until the others have been acknowledged.
+        sock = getattr(connection.sock, "socket", connection.sock)
+        with contextlib.suppress(AttributeError, OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _watch_unknown(self, method):
+        """Take what another addon delivers with for doubtful until it is seen to send.
+
+        Entered, it may deliver in a way that does not pass through ``send``.
+        """
+
+        def watched(*args, **kwargs):
+            self.awaiting_reply = True
+            return method(*args, **kwargs)
+
+        return watched
+
+    @property
+    def unseen(self):
+        """Whether a message that was delivered now would not have been seen."""
+        return self.watched and not self.handed_over
 
     @property
     def closed(self):
         """Whether it has ended on our side."""
-        return (
-            isinstance(self.connection, smtplib.SMTP) and self.connection.sock is None
-        )
+        return self.watched and self.connection.sock is None
 
     def is_lost_after(self, reply):
         """Return whether no other message can be tried on it after this reply.
@@ -109,7 +162,9 @@ class Session:
     def is_alive(self):
         """Return whether the next message can be tried on this session."""
         idle = time.monotonic() - self.last_used
-        if self.max_messages and self.delivered >= self.max_messages:
+        if self.bypassed or (
+            self.max_messages and self.delivered >= self.max_messages
+        ):
             return False
         if self.connection is None or idle < PROBE_AFTER:
             return True
@@ -123,7 +178,9 @@ class Session:
 
     def close(self):
         """Take leave of the server, or just leave if it does not answer."""
-        if self.connection is None:
+        if not self.watched:
+            with contextlib.suppress(Exception):
+                self.connection.quit()
             return
         try:
             if not self.closed:

@@ -1,8 +1,10 @@
 """Commands in one piece mean what they mean one by one, whatever a server answers."""
 
+import contextlib
 import itertools
 import smtplib
 import socket
+import sys
 import threading
 
 import pytest
@@ -25,10 +27,12 @@ END = ("250 accepted", "554 spam", "421 bye")
 class Server:
     """A server that answers one message as it is told, and what follows well.
 
+    :param extensions: what it offers
     :param answers: dict of stage → list of replies; those that are used up are good
     """
 
-    def __init__(self, **answers):
+    def __init__(self, extensions=("PIPELINING",), **answers):
+        self.extensions = extensions
         self.answers = {stage: list(replies) for stage, replies in answers.items()}
         #: Commands in the pieces in which they came; messages that were accepted.
         self.pieces, self.messages = [], []
@@ -47,7 +51,7 @@ class Server:
             while (line := self._line()) is not None:
                 verb = line[:4].upper()
                 if verb == "EHLO":
-                    self._say("250-test\r\n250 PIPELINING")
+                    self._say("\r\n".join(["250-test", *self._extensions()]))
                 elif verb == "QUIT":
                     return self._say("221 bye")
                 elif verb == "RSET":
@@ -66,6 +70,9 @@ class Server:
                 if self._connection.fileno() < 0:
                     return None
         return None
+
+    def _extensions(self):
+        return [f"250-{name}" for name in self.extensions] + ["250 8BITMIME"]
 
     def _data(self, recipients):
         if not recipients:
@@ -213,6 +220,229 @@ def test_a_session_knows_that_its_connection_has_ended():
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         connection.sendmail(SENDER, ADDRESSES, MESSAGE)
     assert session.closed
+    server.close()
+
+
+class Interruption(Exception):
+    """What a time limit or a signal's handler raises, wherever we are."""
+
+
+def interrupt(place, function):
+    """Run `function`, raising at one of the places at which a signal can be handled.
+
+    :param place: its number; of our own code each operation is one, of `smtplib` each
+        line
+    :return: whether there was such a place
+    """
+    files = {smtplib.__file__: "line", smtp.__file__: "", pipelining.__file__: ""}
+    left = place
+
+    def local(frame, event, _argument):
+        nonlocal left
+        if event == (files[frame.f_code.co_filename] or "opcode"):
+            left -= 1
+            if left == 0:
+                raise Interruption
+        return local
+
+    def trace(frame, _event, _argument):
+        kind = files.get(frame.f_code.co_filename)
+        if kind is None:
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = not kind, bool(kind)
+        return local
+
+    sys.settrace(trace)
+    try:
+        function()
+    except Interruption:
+        pass
+    finally:
+        sys.settrace(None)
+    return left <= 0
+
+
+@pytest.mark.parametrize("pipelined", [False, True])
+@pytest.mark.parametrize("message", [MESSAGE, b""])
+def test_an_interruption_hides_no_delivery(pipelined, message):
+    """Wherever it lands: what has arrived is accepted or in doubt, all else neither."""
+    seen = set()
+    for place in itertools.count(1):
+        server = Server(extensions=["PIPELINING"] if pipelined else [])
+        connection = smtplib.SMTP("127.0.0.1", server.port, timeout=10)
+        connection.ehlo()
+        session = smtp.Session(connection)
+        session.begin()
+        reached = interrupt(
+            place, lambda: connection.sendmail(SENDER, ADDRESSES, message)
+        )
+        connection.close()
+        server.close()
+        arrived = bool(server.messages)
+        known = session.accepted or session.awaiting_reply
+        assert known or not arrived, f"place {place} hides it"
+        assert arrived or not session.accepted, place
+        assert session.handed_over or not known, f"place {place} doubts too early"
+        seen.add((arrived, session.accepted))
+        if not reached:
+            break
+    assert seen == {(False, False), (True, False), (True, True)}
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"Hello.\r\n.\r\n"],
+        [b"\r\n.\r\n"],
+        [b"Hello.\r\n", b".\r\n"],
+        [b"Hello.\r", b"\n.\r", b"\n"],
+    ],
+)
+def test_the_last_bytes_leave_by_themselves(pieces):
+    """However a message is handed over: nobody doubts before, and nothing is changed."""
+    server = Server()
+    sent = []
+
+    class Connection(smtplib.SMTP):
+        def send(self, data):
+            sent.append((data, session and session.awaiting_reply))
+            super().send(data)
+
+    session = None
+    with Connection("127.0.0.1", server.port, timeout=10) as connection:
+        connection.ehlo()
+        session = smtp.Session(connection)
+        connection.mail(SENDER)
+        connection.rcpt(ADDRESSES[0])
+        connection.docmd("data")
+        del sent[:]
+        for piece in pieces:
+            connection.send(piece)
+        assert session.awaiting_reply
+        assert connection.getreply()[0] == 250
+        assert session.accepted and not session.awaiting_reply
+    server.close()
+    handed = [data for data, _waits in sent if isinstance(data, bytes)]
+    assert b"".join(handed) == b"".join(pieces)
+    assert [waits for data, waits in sent if isinstance(data, bytes)] == [
+        *[False] * (len(handed) - 1),
+        True,
+    ]
+
+
+def test_the_last_bytes_are_not_held_back():
+    """Not until the others are acknowledged, which takes a server up to 40 ms."""
+    server = Server()
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=10) as connection:
+        sock = connection.sock
+        assert not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        smtp.Session(connection)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    server.close()
+
+
+@pytest.mark.parametrize(
+    "reply, accepted, doubtful",
+    [
+        ("250 ok", True, False),
+        ("252 perhaps", True, False),
+        ("451 later", False, False),
+        ("554 no", False, False),
+        ("354 go on", False, True),
+        ("nonsense", False, True),
+    ],
+)
+def test_what_the_last_reply_says(reply, accepted, doubtful):
+    """Any yes is one, any no is one; what is neither answers nothing."""
+    server = Server(end=[reply])
+    connection = smtplib.SMTP("127.0.0.1", server.port, timeout=10)
+    connection.ehlo()
+    session = smtp.Session(connection)
+    with contextlib.suppress(smtplib.SMTPException):
+        connection.sendmail(SENDER, ADDRESSES, MESSAGE)
+    assert (session.accepted, session.awaiting_reply) == (accepted, doubtful)
+    connection.close()
+    server.close()
+
+
+class ThroughAnother(smtplib.SMTP):
+    """An addon's connection that delivers over one of its own."""
+
+    fails = False
+
+    def sendmail(self, *args, **options):
+        with smtplib.SMTP("127.0.0.1", self.other, timeout=10) as other:
+            other.sendmail(*args, **options)
+        if self.fails:
+            raise Interruption
+
+
+class ToTheSocket(smtplib.SMTP):
+    """An addon's connection that writes the message to the socket by itself."""
+
+    fails = False
+
+    def data(self, msg):
+        self.putcmd("data")
+        code, reply = self.getreply()
+        if code == 354:
+            self.sock.sendall(msg + b"\r\n.\r\n")
+            if self.fails:
+                raise Interruption
+            code, reply = self.getreply()
+        return code, reply
+
+
+class Decorating(smtplib.SMTP):
+    """An addon's connection that delivers as usual, after all."""
+
+    def sendmail(self, *args, **options):
+        return super().sendmail(*args, **options)
+
+    def data(self, msg):
+        return super().data(msg)
+
+
+@pytest.mark.parametrize("kind", [ThroughAnother, ToTheSocket])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_delivery_past_us_is_noticed(kind, fails):
+    """It was not seen to be handed over; if it fails, it may have been."""
+    servers = [Server() for _number in range(2 if kind is ThroughAnother else 1)]
+    connection = kind("127.0.0.1", servers[0].port, timeout=10)
+    connection.ehlo()
+    connection.fails, connection.other = fails, servers[-1].port
+    session = smtp.Session(connection)
+    if fails:
+        with pytest.raises(Interruption):
+            connection.sendmail(SENDER, ADDRESSES, MESSAGE)
+        assert session.awaiting_reply
+    else:
+        assert not connection.sendmail(SENDER, ADDRESSES, MESSAGE)
+    assert not session.handed_over
+    connection.close()
+    for server in servers:
+        server.close()
+    assert servers[-1].messages
+
+
+@pytest.mark.parametrize("pipelined", [False, True])
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "end"])
+def test_an_addons_connection_that_uses_ours_is_as_good(pipelined, stage):
+    """A refusal that we have seen is one, and what was delivered was seen."""
+    refusals = {stage: ["554 no"] * (2 if stage == "rcpt" else 1)}
+    if pipelined and stage == "rcpt":
+        refusals["nobody"] = ["503 nobody"]
+    server = Server(extensions=["PIPELINING"] if pipelined else [], **refusals)
+    connection = Decorating("127.0.0.1", server.port, timeout=10)
+    connection.ehlo()
+    session = smtp.Session(connection)
+    with pytest.raises(smtplib.SMTPException):
+        connection.sendmail(SENDER, ADDRESSES, MESSAGE)
+    assert not session.awaiting_reply and not session.accepted
+    session.begin()
+    assert not connection.sendmail(SENDER, ADDRESSES, MESSAGE)
+    assert session.handed_over and session.accepted
+    connection.quit()
     server.close()
 
 

@@ -78,6 +78,8 @@ class MailingMailing(models.Model):
                 if replies is None:
                     continue
                 outcomes[parcel.mail_id], reply = replies
+                if session.bypassed:
+                    self._queue_refuse_connection(session.connection)
                 of_message = session.in_message or reply.code
                 if session.lost:
                     session.close()
@@ -209,7 +211,7 @@ class MailingMailing(models.Model):
         """
         accepted = False
         for server, message in messages:
-            session.accepted = False
+            session.begin()
             try:
                 server.send_email(
                     message,
@@ -217,7 +219,10 @@ class MailingMailing(models.Model):
                     smtp_session=session.connection,
                 )
                 accepted = True
+                # Whatever took it, it was not the connection that we watch.
+                session.bypassed |= session.unseen
             except Exception as error:
+                session.bypassed |= session.awaiting_reply and session.unseen
                 recipients = server.env.context.get("send_validated_to", ())
                 reply = self._queue_read_failure(error, session, "data", recipients)
                 if accepted or session.accepted:

@@ -135,9 +135,9 @@ class MailingMailing(models.Model):
     def _queue_request_pause(self, kind, detail=""):
         """Have the mailing paused by its control job. Writes no mailing.
 
-        :param str kind: ``account``, ``everybody``, ``content``, ``failures``,
-            ``copy``, ``asleep`` or ``bug``
-        :param str detail: the server's words, or the exception's name
+        :param str kind: ``account``, ``connection``, ``everybody``, ``content``,
+            ``failures``, ``copy``, ``asleep`` or ``bug``
+        :param str detail: the server's words, or the name of an exception or class
         """
         self.ensure_one()
         self._queue_delayable(
@@ -233,6 +233,12 @@ class MailingMailing(models.Model):
                 "other and accepted none, so nobody is counted as failed: they wait. "
                 "Find out what it means, then resume. Its answer: %s",
                 detail,
+            ),
+            "connection": self.env._(
+                "Another addon replaces the connection to the mail server "
+                "(class %(name)s), so deliveries cannot be confirmed. Uninstall that "
+                "addon, or ask its developer to return an smtplib.SMTP, then resume.",
+                name=detail,
             ),
             "copy": self.env._(
                 "This database is not the one that began this mailing: it may be a "

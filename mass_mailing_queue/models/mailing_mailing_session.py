@@ -11,7 +11,7 @@ from odoo.tools import config
 
 from .. import slicing, smtp, sql_outage
 from ..discretion import conceal_words, login_words
-from ..exceptions import AccountBroken, DeliveryPostponed
+from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
 from ..judgement import stated_wait
 from ..replies import Reply, Verdict
 
@@ -53,6 +53,7 @@ class MailingMailing(models.Model):
 
         :raises DeliveryPostponed: if the server cannot be reached now
         :raises AccountBroken: if it refuses us
+        :raises DeliveryStopped: if the connection cannot be watched
         """
         self._queue_check_outage(ledger, route.mail_server_id)
         if session := smtp.SESSIONS.take(route.session_key):
@@ -68,7 +69,10 @@ class MailingMailing(models.Model):
                 # account's other servers may work.
                 reply = Reply(Verdict.BROKEN, text=str(error))
         else:
-            return smtp.Session(connection)
+            session = smtp.Session(connection)
+            if not session.watched and not self.env["ir.mail_server"]._disable_send():
+                self._queue_refuse_connection(connection)
+            return session
         # Outside of the handler: what is raised now must not carry what was.
         text = conceal_words(reply.text, self._queue_login_words(route))
         reply = replace(reply, text=text)
@@ -84,6 +88,16 @@ class MailingMailing(models.Model):
                 mail_server_id=route.mail_server_id or None,
                 smtp_from=route.smtp_from,
             )
+        )
+
+    def _queue_refuse_connection(self, connection):
+        """Have the mailing paused: nobody could tell which of its emails arrived.
+
+        :raises DeliveryStopped: always
+        """
+        self._queue_request_pause("connection", type(connection).__name__)
+        raise DeliveryStopped(
+            self.env._("Another addon replaces the connection to the mail server.")
         )
 
     def _queue_login_words(self, route):

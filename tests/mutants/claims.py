@@ -8,6 +8,8 @@ RUNNER = "models/mailing_mailing_runner.py"
 CONTROL = "models/mailing_mailing_control.py"
 
 CRASHES = "tests/test_crashes.py::"
+PIPELINING = "tests/test_pipelining.py::"
+SESSIONS = "tests/test_sessions.py::"
 RECONCILER = "tests/test_reconciler.py::"
 REFUSED = "TestDeliver.test_claim_is_refused_where_nothing_may_be_sent"
 
@@ -126,12 +128,66 @@ mutant(
 )
 mutant(
     "doubt_not_noted",
-    "the note that the final dot has left",
-    ("smtp.py", "self.awaiting_reply = True\n", "self.awaiting_reply = False\n"),
+    "the note that the final dot leaves",
+    (
+        "smtp.py",
+        "            self.handed_over = self.awaiting_reply = self._unanswered = True\n",
+        "            self.handed_over = True\n",
+    ),
     tests=[
         "TestModules.test_only_the_final_dot_makes_doubt",
         CRASHES + "test_h8_connection_lost_before_the_answer",
     ],
+)
+mutant(
+    "doubt_too_late",
+    "the window that opens before the last bytes leave",
+    (
+        "smtp.py",
+        "            self.handed_over = self.awaiting_reply = self._unanswered = True\n"
+        "            send(data[-len(END) :])\n",
+        "            send(data[-len(END) :])\n"
+        "            self.handed_over = self.awaiting_reply = self._unanswered = True\n",
+    ),
+    tests=[
+        SESSIONS + "test_an_interruption_hides_no_delivery",
+        PIPELINING + "test_the_last_bytes_leave_by_themselves[pieces0]",
+    ],
+)
+mutant(
+    "unwatched_used",
+    "the refusal of a connection that cannot be watched",
+    (
+        "models/mailing_mailing_session.py",
+        "            if not session.watched and not self",
+        "            if False and not self",
+    ),
+    tests=[
+        SESSIONS
+        + "test_a_connection_that_cannot_be_watched_is_refused[wrapper-Wrapper]"
+    ],
+)
+mutant(
+    "bypassed_used",
+    "the look at what another addon's connection delivers past us",
+    (
+        DELIVER,
+        "                if session.bypassed:\n",
+        "                if False:\n",
+    ),
+    tests=[
+        SESSIONS + "test_a_connection_that_delivers_past_us_is_used_once[False-sent]"
+    ],
+)
+mutant(
+    "bypassed_not_doubted",
+    "the doubt about what another addon's connection does unseen",
+    (
+        "smtp.py",
+        "            self.awaiting_reply = True\n            return method(",
+        "            return method(",
+    ),
+    tests=[PIPELINING + "test_a_delivery_past_us_is_noticed[True-ToTheSocket]"],
 )
 mutant(
     "doubt_sent_again",
