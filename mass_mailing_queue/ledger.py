@@ -28,6 +28,13 @@ LOST_CONNECTION = (
 #: How long a statement waits for a row that somebody else holds (milliseconds).
 LOCK_TIMEOUT = 5_000
 
+#: With ``off``, PostgreSQL says that a commit is done before it is on disk, and a crash
+#: takes it back. Whatever else people choose is on disk when it says so.
+_DURABLE = """
+    CASE current_setting('synchronous_commit')
+    WHEN 'off' THEN set_config('synchronous_commit', 'on', {local}) END
+"""
+
 
 def is_server_trouble(error):
     """Return whether PostgreSQL is in trouble, whatever it was asked.
@@ -50,6 +57,12 @@ class Ledger:
     Autocommit also means READ COMMITTED: of two workers that claim one recipient,
     the loser sees the winner's row and gets nothing, where Odoo's REPEATABLE READ
     would give it a serialization failure.
+
+    Each is on disk when it returns, also where ``synchronous_commit`` is off: a claim
+    that a crash took back would be sent again. So is all that others committed before,
+    as PostgreSQL writes its log in order: who is sent to has their trace, their sample
+    and their job on disk. What planning and composing commit last may be lost, with
+    nothing sent on its strength, and is made again.
 
     Inside one of Odoo's tests there is no second connection that could see the
     test's data, so the test's own cursor is used; crashes and races are tested by
@@ -120,8 +133,11 @@ class Ledger:
             self._cr = self._env.registry.cursor()
             self._cr.prepared = Prepared()
             self._cr.connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+            # Forgotten when the connection is given back: the pool resets it.
             self._cr.execute(
-                "SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_TIMEOUT}ms"]
+                "SELECT set_config('lock_timeout', %s, false),"
+                + _DURABLE.format(local="false"),
+                [f"{LOCK_TIMEOUT}ms"],
             )
         return self._cr
 
@@ -154,6 +170,15 @@ def in_foreign_test():
     """
     test = module.current_test
     return bool(test) and not getattr(test, "queue_mailings", False)
+
+
+def commit_durably(env):
+    """Have what a person decides in this transaction on disk once it is committed.
+
+    A pause or a cancellation that a crash took back would go on sending, which nobody
+    expects who was told that it stopped.
+    """
+    env.cr.execute("SELECT" + _DURABLE.format(local="true"))
 
 
 @contextmanager

@@ -27,6 +27,12 @@ def left_out(cr, mailing_id):
     return cr.fetchall()
 
 
+def is_durable(cr):
+    """Return whether what PostgreSQL has committed survives a crash."""
+    cr.execute("SELECT current_setting('synchronous_commit') <> 'off'")
+    return cr.fetchone()[0]
+
+
 def claims_under_way(cr, mailing_ids):
     """Return who is sending: claims that are some seconds old.
 

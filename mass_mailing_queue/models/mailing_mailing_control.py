@@ -7,7 +7,7 @@ from odoo import api, models
 
 from .. import sql_people
 from ..discretion import discreet
-from ..ledger import Ledger
+from ..ledger import Ledger, commit_durably
 from .mailing_mailing import CONTENT_FIELDS
 
 #: Recipients cancelled by one statement: short row locks, however many there are.
@@ -15,6 +15,9 @@ CANCEL_BATCH = 5_000
 
 #: States of a mailing that somebody has sent and that is not done.
 UNDER_WAY = ("in_queue", "sending")
+
+#: What says whether a mailing is sent.
+DECIDED = {"queue_cancelled", "queue_paused", "state"}
 
 
 class MailingMailing(models.Model):
@@ -109,6 +112,7 @@ class MailingMailing(models.Model):
     def action_queue_count_as_sent(self):
         """Take all recipients in doubt to have the email."""
         self.check_access("write")
+        commit_durably(self.env)
         self.env.flush_all()
         for mailing in self:
             sql_people.count_as_sent(self.env.cr, mailing.id)
@@ -191,6 +195,7 @@ class MailingMailing(models.Model):
     def _queue_put_back(self, in_doubt):
         """Make failed recipients wait again, and go on if there are any."""
         self.ensure_one()
+        commit_durably(self.env)
         self.env.flush_all()
         count = sql_people.put_back(self.env.cr, self.id, in_doubt)
         self.env.invalidate_all(flush=False)
@@ -236,6 +241,8 @@ class MailingMailing(models.Model):
             }
             if not vals:
                 return True
+        if DECIDED.intersection(vals):
+            commit_durably(self.env)
         changed = set(CONTENT_FIELDS).intersection(vals)
         begun = self.browse()
         if changed:

@@ -4,6 +4,8 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from ..ledger import commit_durably
+
 #: What became of a recipient, and why.
 OUTCOME = ("trace_status", "sent_datetime", "failure_type", "failure_reason")
 
@@ -172,6 +174,7 @@ class MailingTrace(models.Model):
     def action_queue_count_as_sent(self):
         """Resolve recipients in doubt: their email is taken to have arrived."""
         self.mass_mailing_id.check_access("write")
+        commit_durably(self.env)
         for trace in self._queue_check_in_doubt():
             trace.write(
                 {
@@ -214,6 +217,7 @@ class MailingTrace(models.Model):
 
     def _queue_put_back(self):
         """Make these traces wait to be sent again, by a job of their own."""
+        commit_durably(self.env)
         self.write(
             {
                 "trace_status": "outgoing",

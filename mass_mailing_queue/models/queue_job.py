@@ -5,6 +5,8 @@ from odoo import fields, models
 
 from odoo.addons.queue_job.job import CANCELLED, DONE, PENDING
 
+from ..ledger import commit_durably
+
 
 class QueueJob(models.Model):
     _inherit = "queue.job"
@@ -28,6 +30,7 @@ class QueueJob(models.Model):
         result_ = super()._change_job_state(state, result=result)
         jobs = self.filtered(lambda job: job.mailing_id)
         if jobs and state in (DONE, CANCELLED, PENDING):
+            commit_durably(self.env)
             # Not those whom another job has taken over since.
             self.env["mailing.trace"].sudo().browse(
                 jobs._queue_trace_ids()

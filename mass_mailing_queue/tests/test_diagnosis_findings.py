@@ -29,6 +29,14 @@ class TestDiagnosisFindings(DiagnosisCase):
         self._planned()
         self._found("Nothing is in the way of sending.", 9)
 
+    def test_commits_that_a_crash_takes_back(self):
+        self._assert_absent("synchronous_commit")
+        self.cr.execute("SET LOCAL synchronous_commit = local")
+        self._assert_absent("synchronous_commit")
+        self.cr.execute("SET LOCAL synchronous_commit = off")
+        found = self._found("synchronous_commit is off", 30)
+        self.assertIn("Nobody is mailed twice", found["advice"])
+
     # ------------------------------------------------------------------
     # The mailing
     # ------------------------------------------------------------------

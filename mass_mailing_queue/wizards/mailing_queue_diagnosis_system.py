@@ -6,7 +6,7 @@ import socket
 from odoo import api, fields, models, tools
 from odoo.tools import config
 
-from .. import channels, sql_runner
+from .. import channels, sql_diagnosis, sql_runner
 from .mailing_queue_diagnosis_mailing import USUAL_LIMIT
 
 #: Scheduled actions without which mailings stop, or nobody is told.
@@ -36,6 +36,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             "_check_runner",
             "_check_channel",
             "_check_limit",
+            "_check_durable",
             "_check_shared",
         ]
 
@@ -216,6 +217,25 @@ class MailingQueueDiagnosis(models.TransientModel):
                     usual=USUAL_LIMIT,
                 ),
                 advice,
+            )
+        ]
+
+    def _check_durable(self, _mailings):
+        if sql_diagnosis.is_durable(self.env.cr):
+            return []
+        return [
+            self._finding(
+                30,
+                self.env._(
+                    "PostgreSQL's synchronous_commit is off: a crash can undo the "
+                    "latest changes."
+                ),
+                self._for_administrator(
+                    self.env._(
+                        "Nobody is mailed twice because of it, but other data can be "
+                        "lost. Turn it on if that matters."
+                    )
+                ),
             )
         ]
 

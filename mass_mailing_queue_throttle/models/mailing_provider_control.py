@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from odoo import models
 
-from odoo.addons.mass_mailing_queue.ledger import Ledger
+from odoo.addons.mass_mailing_queue.ledger import Ledger, commit_durably
 
 from .. import sql_jobs, sql_people
 
@@ -79,6 +79,7 @@ class MailingProvider(models.Model):
     def action_pause(self):
         """Stop all campaigns of the account; their recipients wait."""
         self.check_access("write")
+        commit_durably(self.env)
         self.write(
             {
                 "paused": True,

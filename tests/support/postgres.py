@@ -29,11 +29,13 @@ class Postgres:
     :param durable: False gives up what a crash of the machine must not lose
     :param own: never the one of `PGHOST`, as it is to be stopped and harmed
     :param initdb: options for a new embedded one
+    :param settings: further ones of an embedded one
     """
 
-    def __init__(self, folder, durable=False, own=False, initdb=()):
+    def __init__(self, folder, durable=False, own=False, initdb=(), settings=None):
         self.folder = Path(folder)
         self.options = {"durable": durable, "initdb": initdb}
+        self.settings = settings or {}
         self.own = own
         self.server = None
         self._users = None
@@ -43,7 +45,9 @@ class Postgres:
         self._users = (self.folder / "users").open("w")
         fcntl.flock(self._users, fcntl.LOCK_SH)
         start = builder.start if self.own else builder.ensure
-        self.server = start(self.folder / "data", **self.options)
+        self.server = start(
+            self.folder / "data", settings=self.settings, **self.options
+        )
         self._sweep()
         return self
 
@@ -54,7 +58,7 @@ class Postgres:
         """
         cluster.terminate(self.server.data_dir, immediate)
         # Whoever is connected knows this folder.
-        where = {"unix_socket_directories": self.server.host}
+        where = {**self.settings, "unix_socket_directories": self.server.host}
         builder.start(self.folder / "data", settings=where, **self.options)
 
     def stop(self):
