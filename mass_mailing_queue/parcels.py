@@ -7,6 +7,61 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
+#: What the emails of a chunk may take in memory together (bytes). The rest of the chunk
+#: is composed next. Far below what Odoo leaves to a worker (``limit_memory_soft``, 2
+#: GiB), and more than a hundred emails take without attachments.
+CHUNK_BYTES = 64 * 2**20
+
+
+class Cargo:
+    """The memory that the emails of a chunk take: equal attachments are held once."""
+
+    def __init__(self, limit=CHUNK_BYTES):
+        """
+        :param int limit: bytes
+        """
+        self.limit = limit
+        self.size = 0
+        self._contents = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        # Whoever still knows it holds nothing any more.
+        self._contents = {}
+
+    def load(self, emails):
+        """Take the emails of a recipient in, if there is room.
+
+        The first ones always find room.
+
+        :param list emails: as of ``mail.mail._prepare_outgoing_list``; their attachments
+            are replaced by equal ones that are held already
+        :return: whether they are taken in
+        """
+        texts = sum(
+            len(email["body"] or "") + len(email["body_alternative"] or "")
+            for email in emails
+        )
+        files = {
+            content
+            for email in emails
+            for _name, content, _kind in email["attachments"]
+            if content not in self._contents
+        }
+        size = texts + sum(map(len, files))
+        if self.size and self.size + size > self.limit:
+            return False
+        self.size += size
+        self._contents.update((content, content) for content in files)
+        for email in emails:
+            email["attachments"] = [
+                (name, self._contents.get(content, content), kind)
+                for name, content, kind in email["attachments"]
+            ]
+        return True
+
 
 @dataclass
 class Parcel:
@@ -39,6 +94,8 @@ class Route:
     session_key: tuple
     context: dict
     parcels: list = field(default_factory=list)
+    #: traces whose emails had no room in memory any more: they are composed next
+    later: list = field(default_factory=list)
     #: see ``smtp.set_boundaries``
     boundary: str = field(default_factory=lambda: secrets.token_hex(16))
     #: ``time.monotonic()`` after which the next message cannot start

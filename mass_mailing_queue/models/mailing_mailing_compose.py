@@ -9,7 +9,7 @@ from .. import sql
 from ..discretion import conceal, describe
 from ..exceptions import DeliveryStopped
 from ..ledger import is_server_trouble, transaction
-from ..parcels import Parcel, Route
+from ..parcels import Cargo, Parcel, Route
 from ..shared_work import composing
 
 _logger = logging.getLogger(__name__)
@@ -102,7 +102,12 @@ class MailingMailing(models.Model):
         return self._queue_prepare_routes(mails)
 
     def _queue_prepare_routes(self, mails):
-        """Prepare every message in memory: delivery reads nothing from the ORM."""
+        """Prepare messages in memory: delivery reads nothing from the ORM.
+
+        As many as there is room for. The other mails are deleted again.
+        """
+        cargo = self.env.context.get("mass_mailing_queue_cargo") or Cargo()
+        left = mails.browse()
         list_ids = self.contact_list_ids.ids if self.mailing_on_mailing_list else []
         followers = self.env["mail.followers"]._get_mail_doc_to_followers(
             mails.filtered(
@@ -130,19 +135,39 @@ class MailingMailing(models.Model):
                 else {},
             )
             for mail in mails.browse(ids):
+                emails = not left and self._queue_prepare_emails(
+                    mail, server or mail.mail_server_id, followers
+                )
+                if left or not cargo.load(emails):
+                    route.later += mail.mailing_trace_ids.ids
+                    left += mail
+                    continue
                 sender = tools.mail.email_split_and_format_normalize(mail.email_from)
                 route.parcels.append(
                     Parcel(
                         trace_id=mail.mailing_trace_ids.id,
                         mail_id=mail.id,
                         message_id=mail.message_id,
-                        emails=mail._prepare_outgoing_list(
-                            mail_server=server or mail.mail_server_id,
-                            doc_to_followers=followers,
-                        ),
+                        emails=emails,
                         email_from=sender[0] if sender else mail.email_from,
                         list_ids=list_ids,
                     )
                 )
             routes.append(route)
+        left.unlink()
         return routes
+
+    def _queue_prepare_emails(self, mail, server, followers):
+        """Return the emails of a mail, and keep no file in the ORM's cache.
+
+        Upstream reads attachments, and the ORM with them those of all other mails.
+        """
+        if not (files := mail.attachment_ids):
+            return mail._prepare_outgoing_list(
+                mail_server=server, doc_to_followers=followers
+            )
+        emails = mail.with_prefetch(mail.ids)._prepare_outgoing_list(
+            mail_server=server, doc_to_followers=followers
+        )
+        files.invalidate_recordset(["raw", "datas", "db_datas"], flush=False)
+        return emails

@@ -21,6 +21,7 @@ from ..ledger import (
     commit,
     retry_lost_connection,
 )
+from ..parcels import Cargo
 
 _logger = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ CHUNK_SIZE = 100
 
 #: What composing for one recipient took last (seconds), by database and mailing.
 COMPOSE_SECONDS = LRU(256)
+
+#: Recipients that fit into a worker together, where not all did, by the same.
+LARGEST_CHUNK = LRU(256)
 
 
 class MailingMailing(models.Model):
@@ -145,7 +149,8 @@ class MailingMailing(models.Model):
         key = self.env.cr.dbname, self.id
         trace_ids = list(trace_ids)
         while trace_ids:
-            size = slicing.chunk_size(CHUNK_SIZE, COMPOSE_SECONDS.get(key), seconds)
+            largest = min(LARGEST_CHUNK.get(key, CHUNK_SIZE), CHUNK_SIZE)
+            size = slicing.chunk_size(largest, COMPOSE_SECONDS.get(key), seconds)
             chunk, trace_ids = trace_ids[:size], trace_ids[size:]
             due = ledger.run(sql.due_traces, chunk)
             if not due:
@@ -153,7 +158,15 @@ class MailingMailing(models.Model):
             composing = time.monotonic()
             if composing > begun + seconds:
                 raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
-            routes = self._queue_compose(ledger, due)
+            with Cargo() as cargo:
+                routes = self.with_context(
+                    mass_mailing_queue_cargo=cargo
+                )._queue_compose(ledger, due)
+            if later := [trace_id for route in routes for trace_id in route.later]:
+                LARGEST_CHUNK[key] = max(len(due) - len(later), 1)
+                trace_ids[:0] = later
+            elif key in LARGEST_CHUNK:
+                LARGEST_CHUNK[key] = largest + 1
             COMPOSE_SECONDS[key] = (time.monotonic() - composing) / len(due)
             outcomes = {}
             try:
@@ -163,6 +176,8 @@ class MailingMailing(models.Model):
                     )
             finally:
                 self._queue_settle(routes, outcomes)
+            # Not held while the next is composed.
+            routes.clear()
 
     def _queue_check_may_send(self, ledger):
         """Make sure that there is something to do before anything is composed.

@@ -72,6 +72,30 @@ class TestModules(BaseCase):
         session.connection.getreply()
         self.assertFalse(session.awaiting_reply)
 
+    def test_equal_attachments_are_held_once_and_all_within_bounds(self):
+        def emails(content, body="words"):
+            return [
+                {
+                    "body": body,
+                    "body_alternative": None,
+                    "attachments": [("a.pdf", content, "application/pdf")],
+                }
+            ]
+
+        first, second = emails(bytes(range(100))), emails(bytes(range(100)))
+        with parcels.Cargo(limit=150) as cargo:
+            self.assertTrue(cargo.load(first))
+            self.assertTrue(cargo.load(second))
+            self.assertIs(
+                first[0]["attachments"][0][1], second[0]["attachments"][0][1]
+            )
+            self.assertEqual(cargo.size, 110)
+            self.assertFalse(cargo.load(emails(b"x" * 41)), "another's own")
+            self.assertFalse(cargo.load(emails(bytes(range(100)), "x" * 41)), "texts")
+            self.assertTrue(cargo.load(emails(b"x" * 35)))
+        with parcels.Cargo(limit=150) as cargo:
+            self.assertTrue(cargo.load(emails(b"x" * 1000)), "one at least")
+
     def test_attached_messages_stay_as_they_are(self):
         """However broken: eight-bit headers, several parts without an end."""
         attached = b"Subject: Zo\xeb\r\nContent-Type: multipart/mixed\r\n\r\nwords\r\n"
