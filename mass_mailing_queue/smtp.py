@@ -2,8 +2,10 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """SMTP sessions that outlive a job, and know how far a message came. Free of Odoo."""
 
+import atexit
 import contextlib
 import logging
+import os
 import re
 import smtplib
 import socket
@@ -24,6 +26,9 @@ PROBE_AFTER = 2.0
 #: A session that rested longer is not used again (seconds). Postfix closes idle
 #: clients after 300 s (``smtpd_timeout``), most providers much sooner.
 CLOSE_AFTER = 60.0
+
+#: How long somebody who waits for the lease of an idle session is not noticed (seconds).
+LOOK_SECONDS = 0.2
 
 #: A server that does not answer to QUIT is not waited for any longer (seconds).
 LEAVE_SECONDS = 2.0
@@ -52,7 +57,9 @@ class Session:
     set when the connection cannot be used any more, ``bypassed`` when a message was not
     seen on its way. ``delivered`` counts the messages it has accepted; with
     ``max_messages`` of them it is not used again (0: no bound), nor after it rested for
-    ``linger`` seconds.
+    ``linger`` seconds. ``lease`` is what it holds while it rests, given back when it
+    ends: an object with a ``name``, ``is_wanted()`` (by somebody who waits for it) and
+    ``close()``.
     """
 
     def __init__(self, connection):
@@ -70,6 +77,7 @@ class Session:
         self.delivered = 0
         self.max_messages = 0
         self.linger = CLOSE_AFTER
+        self.lease = None
         self.last_used = time.monotonic()
         if self.watched:
             self._watch(connection)
@@ -176,8 +184,28 @@ class Session:
             return False
         return code == 250
 
+    def seconds_left(self):
+        """Return how long an idle session may rest until somebody looks (seconds)."""
+        left = max(self.last_used + self.linger - time.monotonic(), 0.01)
+        return left if self.lease is None else min(left, LOOK_SECONDS)
+
+    def has_ended(self):
+        """Return whether an idle session is not kept any longer."""
+        if time.monotonic() - self.last_used >= self.linger:
+            return True
+        return self.lease is not None and self.lease.is_wanted()
+
     def close(self):
         """Take leave of the server, or just leave if it does not answer."""
+        try:
+            self._leave()
+        finally:
+            # Somebody else may connect from now on.
+            lease, self.lease = self.lease, None
+            if lease is not None:
+                lease.close()
+
+    def _leave(self):
         if not self.watched:
             with contextlib.suppress(Exception):
                 self.connection.quit()
@@ -194,44 +222,103 @@ class Session:
 class SessionPool:
     """The idle sessions of this process, one a key at most.
 
-    A job takes a session out and puts it back, so two threads never share one.
+    A job takes a session out and puts it back, so two threads never share one. A thread
+    closes those that rested for their time, or whose lease somebody waits for; it ends
+    when none is left.
     """
 
     def __init__(self):
+        self._abandoned = []
+        self._begin()
+
+    def _begin(self):
         self._idle = {}
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._closer = None
 
     def take(self, key):
         """Return a live session for ``key``, or ``None``.
 
         :param tuple key: database, server, its last change, envelope sender
         """
-        with self._lock:
+        with self._changed:
             session = self._idle.pop(key, None)
         if session and not session.is_alive():
             session.close()
             return None
         return session
 
+    def take_leased(self, name):
+        """Return the last session put back with a lease of this name, and its key.
+
+        :return: (key, session), (``None``, ``None``) if there is none
+        """
+        with self._changed:
+            for key, session in reversed(self._idle.items()):
+                if session.lease is not None and session.lease.name == name:
+                    return key, self._idle.pop(key)
+        return None, None
+
     def put(self, key, session):
-        """Keep ``session`` for the next job of this process."""
-        session.last_used = time.monotonic()
-        with self._lock:
-            stale = [
-                self._idle.pop(other)
-                for other, idle in list(self._idle.items())
-                if other == key or session.last_used - idle.last_used > idle.linger
-            ]
+        """Keep ``session`` for the next job of this process, for its time."""
+        with self._changed:
+            ended = [self._idle.pop(key)] if key in self._idle else []
             if session.linger:
                 self._idle[key] = session
             else:
-                stale.append(session)
-        for old in stale:
+                ended.append(session)
+            if self._idle and not (self._closer and self._closer.is_alive()):
+                self._closer = threading.Thread(
+                    target=self._close_ended, name="mass_mailing_queue", daemon=True
+                )
+                self._closer.start()
+            self._changed.notify()
+        for old in ended:
             old.close()
+
+    def _close_ended(self):
+        """Close sessions when their time has come, until none is left."""
+        while True:
+            with self._changed:
+                ended = [key for key, idle in self._idle.items() if idle.has_ended()]
+                ended = [self._idle.pop(key) for key in ended]
+                if not self._idle:
+                    self._closer = None
+                elif not ended:
+                    self._changed.wait(
+                        min(idle.seconds_left() for idle in self._idle.values())
+                    )
+            for session in ended:
+                session.close()
+            if self._closer is not threading.current_thread():
+                return
+
+    def close(self):
+        """Close all sessions, at the end of the process."""
+        with self._changed:
+            ended = list(self._idle.values())
+            self._idle.clear()
+        for session in ended:
+            session.close()
+
+    def abandon(self):
+        """Forget all sessions in a process that was forked: they are its parent's.
+
+        Our copies of the sockets are closed, of which nobody at their other end learns.
+        Leases are kept as they are, as ending one here would end it there.
+        """
+        idle = self._idle.values()
+        self._begin()
+        for session in idle:
+            self._abandoned.append(session.lease)
+            if session.watched:
+                session.connection.close()
 
 
 #: Idle SMTP sessions of this process.
 SESSIONS = SessionPool()
+os.register_at_fork(after_in_child=SESSIONS.abandon)
+atexit.register(SESSIONS.close)
 
 
 def broken_headers(message):

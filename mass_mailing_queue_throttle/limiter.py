@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """What one worker asks of the limits while it delivers."""
 
+import contextlib
 import logging
 import random
 import time
@@ -13,6 +14,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 from odoo.modules import module
 
+from odoo.addons.mass_mailing_queue import smtp
 from odoo.addons.mass_mailing_queue import sql as queue_sql
 from odoo.addons.mass_mailing_queue.exceptions import (
     AccountBroken,
@@ -57,22 +59,66 @@ class Slot:
 
     On a connection of its own, as the delivery's transactions come and go: PostgreSQL
     frees it the moment it sees the connection close, whatever became of the worker.
-    It reads and writes nothing, so that the open transaction holds back no cleanup.
+    It reads and writes no table, so that the open transaction holds back no cleanup.
+
+    A job has one while it works. When it ends, the connection to the server that it
+    leaves open takes it over (``Session.lease``), so that there are never more of these
+    than seats.
     """
 
-    def __init__(self, env):
+    def __init__(self, env, provider_id):
         self._cr = env.registry.cursor()
         self._cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+        self._provider_id = provider_id
+        self.name = seat_name(env, provider_id)
         self.number = None
+        self._waits = False
 
-    def take(self, provider_id, capacity):
-        """Take a seat if one is free, return whether it was."""
-        self.number = sql.take_slot(self._cr, provider_id, capacity)
-        return self.number is not None
+    def take(self, capacity):
+        """Take a seat if one is free; if not, be seen to wait until the next try.
+
+        :return: whether it has one
+        """
+        if self._waits:
+            sql.stop_waiting(self._cr)
+        self.number = sql.take_slot(self._cr, self._provider_id, capacity)
+        self._waits = self.number is None
+        if self._waits:
+            # Those who rest with a seat give it back.
+            sql.announce_waiting(self._cr, self._provider_id)
+        return not self._waits
+
+    def is_spare(self, capacity):
+        """Return whether one may rest with this seat: another is free."""
+        taken, waiting = self._look(capacity)
+        return self.number < capacity and taken < capacity and not waiting
+
+    def is_wanted(self):
+        """Return whether somebody waits for a seat, or this one is lost."""
+        _taken, waiting = self._look(0)
+        return waiting > 0
+
+    def is_lost(self):
+        """Return whether the seat was lost with its connection."""
+        taken, _waiting = self._look(self.number + 1)
+        return taken > self.number + 1
+
+    def _look(self, capacity):
+        """Return how many seats are taken, and wanted: a lot if this one is lost."""
+        try:
+            return sql.look_at_slots(self._cr, self._provider_id, capacity)
+        except psycopg2.Error:
+            return float("inf"), float("inf")
 
     def close(self):
-        """Free the seat: PostgreSQL does when the connection is given back."""
-        self._cr.close()
+        """Free the seat: PostgreSQL does when the connection is given back, or lost."""
+        with contextlib.suppress(psycopg2.Error):
+            self._cr.close()
+
+
+def seat_name(env, provider_id):
+    """Return what the seats of an account are called in this process."""
+    return env.cr.dbname, provider_id
 
 
 class Limiter:
@@ -89,13 +135,20 @@ class Limiter:
         self._mailing_id = mailing_id
         self._channels = {}
         self._slots = {}
+        #: By account, the connection of this job that is open and not in use: at most
+        #: one, as it has one seat.
+        self._kept = {}
+        self._capacities = {}
         self._known = set()
         self._counts = {}
         self._folded = {}
         self._flushed = time.monotonic()
 
     def close(self):
-        """Give everything back."""
+        """Give everything back, but a seat for a connection that stays open."""
+        for provider_id, (key, session) in self._kept.items():
+            self._let_rest(provider_id, key, session)
+        self._kept = {}
         for slot in self._slots.values():
             slot.close()
         self._slots = {}
@@ -115,33 +168,90 @@ class Limiter:
         self._channels[provider_id] = channel
         self._prepare(provider_id, "")
         until = time.monotonic() + PATIENCE
-        while True:
-            permit = self._ask(provider_id, "", 1, 1, horizon=-1)
-            self._obey(provider_id, permit)
-            if self._take_slot(provider_id, permit.capacity):
-                return
-            if time.monotonic() > until:
-                # Spread, so that they do not all come back at once.
-                raise DeliveryPostponed(
-                    self._env._("All senders of the account are at work."),
-                    random.uniform(5, 15),
-                )
-            self._pause(STEP / 2)
+        # Soon at first: one that rests is given back at once.
+        slot, patience = None, STEP / 16
+        try:
+            while True:
+                permit = self._ask(provider_id, "", 1, 1, horizon=-1)
+                self._obey(provider_id, permit)
+                # A test's one connection would be given every slot.
+                if (
+                    provider_id in self._slots
+                    or module.current_test
+                    or self._take_over(provider_id, permit.capacity)
+                ):
+                    return
+                slot = slot or Slot(self._env, provider_id)
+                if slot.take(permit.capacity):
+                    self._slots[provider_id], slot = slot, None
+                    return
+                if time.monotonic() > until:
+                    # Spread, so that they do not all come back at once.
+                    raise DeliveryPostponed(
+                        self._env._("All senders of the account are at work."),
+                        random.uniform(5, 15),
+                    )
+                self._pause(patience)
+                patience = min(patience * 2, STEP / 2)
+        finally:
+            if slot is not None:
+                slot.close()
 
     def has_entered(self, provider_id):
         """Return whether this job has a seat among the account's senders."""
         return provider_id in self._channels
 
-    def _take_slot(self, provider_id, capacity):
-        if provider_id in self._slots or module.current_test:
-            # A test's one connection would be given every slot.
-            return True
-        slot = Slot(self._env)
-        if slot.take(provider_id, capacity):
-            self._slots[provider_id] = slot
-            return True
-        slot.close()
-        return False
+    # ------------------------------------------------------------------
+    # Connections
+    # ------------------------------------------------------------------
+
+    def _take_over(self, provider_id, capacity):
+        """Take a seat with which a connection of this process rests, and that."""
+        key, session = smtp.SESSIONS.take_leased(seat_name(self._env, provider_id))
+        if session is None:
+            return False
+        if session.lease.number >= capacity or session.lease.is_lost():
+            session.close()
+            return False
+        self._slots[provider_id], session.lease = session.lease, None
+        self._kept[provider_id] = key, session
+        return True
+
+    def take_session(self, provider_id, key):
+        """Return a connection of the account to go on with, ``None`` to open one.
+
+        What is open for other routes ends before: there is one seat.
+
+        :param tuple key: the route's
+        """
+        kept, session = self._kept.pop(provider_id, (None, None))
+        if session is not None and kept == key and session.is_alive():
+            return session
+        if session is not None:
+            session.close()
+        session = smtp.SESSIONS.take(key)
+        if session is not None and session.lease is not None:
+            # Another thread's: we have a seat.
+            session.lease.close()
+            session.lease = None
+        return session
+
+    def keep_session(self, provider_id, key, session):
+        """Keep a connection until this job needs one, or ends."""
+        if session.linger:
+            self._kept[provider_id] = key, session
+        else:
+            session.close()
+
+    def _let_rest(self, provider_id, key, session):
+        """Leave a connection open for the next job, if nobody lacks its seat."""
+        slot = self._slots.get(provider_id)
+        if slot is not None and slot.is_spare(self._capacities[provider_id]):
+            session.lease = self._slots.pop(provider_id)
+        elif not module.current_test:
+            session.close()
+            return
+        smtp.SESSIONS.put(key, session)
 
     # ------------------------------------------------------------------
     # Turns
@@ -186,6 +296,7 @@ class Limiter:
         if permit is None:
             # Somebody removed the account: its server is being matched anew.
             raise DeliveryPostponed(self._env._("The account is gone."), 60)
+        self._capacities[provider_id] = permit.capacity
         return permit
 
     def _obey(self, provider_id, permit):

@@ -22,6 +22,8 @@ from .sql_parts import CLOCK, REDUCED, counter, reduced_capacity
 
 # First key of a capacity slot's advisory lock; the second is provider × 1000 + slot.
 LOCK_SLOT = 7_221_904
+# First key of the lock that who waits for a slot shares; the second is the provider.
+LOCK_WAITING = 7_221_905
 
 
 @dataclass(frozen=True)
@@ -305,16 +307,65 @@ def ensure(cr, provider_id, domains):
 def take_slot(cr, provider_id, capacity):
     """Take one of the provider's slots for as long as this transaction is open.
 
-    PostgreSQL frees it when the transaction ends or its connection is lost.
+    PostgreSQL frees it when the transaction ends or its connection is lost, and not
+    because it rests.
 
     :return: the slot's number from 0, ``None`` if all are taken
     """
     cr.execute(
         """
-        SELECT slot FROM generate_series(0, %s - 1) AS slot
+        SELECT slot, set_config('idle_in_transaction_session_timeout', '0', true)
+          FROM generate_series(0, %s - 1) AS slot
          WHERE pg_try_advisory_xact_lock(%s, %s * 1000 + slot) LIMIT 1
         """,
         [capacity, LOCK_SLOT, provider_id],
     )
     row = cr.fetchone()
     return row[0] if row else None
+
+
+def announce_waiting(cr, provider_id):
+    """Say that somebody waits for a slot, until :func:`stop_waiting`.
+
+    A shared lock of this transaction, which nobody takes for themselves.
+    """
+    cr.execute("SAVEPOINT mailing_provider_waiting")
+    cr.execute(
+        "SELECT pg_advisory_xact_lock_shared(%s, %s)", [LOCK_WAITING, provider_id]
+    )
+
+
+def stop_waiting(cr):
+    """Say so no more: what was locked since the savepoint is free again."""
+    cr.execute("ROLLBACK TO SAVEPOINT mailing_provider_waiting")
+    cr.execute("RELEASE SAVEPOINT mailing_provider_waiting")
+
+
+def look_at_slots(cr, provider_id, capacity):
+    """Return how many of the provider's slots are taken, and how many wait for one.
+
+    Reads what PostgreSQL has in memory, and locks nothing.
+
+    :return: (slots taken, waiting)
+    """
+    cr.execute(
+        """
+        SELECT count(*) FILTER (WHERE classid = %(slot)s
+                                  AND objid >= %(provider)s * 1000
+                                  AND objid < %(provider)s * 1000 + %(capacity)s),
+               count(*) FILTER (WHERE classid = %(waiting)s AND objid = %(provider)s)
+          FROM pg_locks
+         WHERE locktype = 'advisory' AND objsubid = 2 AND granted
+           AND database = (SELECT oid FROM pg_database
+                            WHERE datname = current_database())
+        """,
+        {
+            "slot": LOCK_SLOT,
+            "waiting": LOCK_WAITING,
+            "provider": provider_id,
+            "capacity": capacity,
+        },
+        # A lost connection is found out by this, and no failure.
+        log_exceptions=False,
+    )
+    return cr.fetchone()

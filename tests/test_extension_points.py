@@ -131,7 +131,7 @@ def test_each_of_them_takes_effect(scope):
     assert counts["entered"] == counts["left"] >= 6
     for name in (
         "adopt next_records channel next_eta job_size check_hours compose open_session "
-        "may_stall start"
+        "take_session keep_session may_stall start"
     ).split():
         assert counts[name], name
     assert counts["delete Rehearsed"] == 1

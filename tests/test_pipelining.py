@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import smtplib
 import socket
 import sys
@@ -54,6 +55,8 @@ class Server:
                     self._say("\r\n".join(["250-test", *self._extensions()]))
                 elif verb == "QUIT":
                     return self._say("221 bye")
+                elif verb == "NOOP":
+                    self._say("250 ok")
                 elif verb == "RSET":
                     self.answers = {}
                     self._say("250 ok")
@@ -98,7 +101,8 @@ class Server:
 
     def _say(self, reply):
         if self._connection.fileno() >= 0:
-            self._connection.sendall(reply.encode() + b"\r\n")
+            with contextlib.suppress(ConnectionError):
+                self._connection.sendall(reply.encode() + b"\r\n")
 
     def _read(self):
         if self._connection.fileno() < 0:
@@ -443,6 +447,73 @@ def test_an_addons_connection_that_uses_ours_is_as_good(pipelined, stage):
     assert not connection.sendmail(SENDER, ADDRESSES, MESSAGE)
     assert session.handed_over and session.accepted
     connection.quit()
+    server.close()
+
+
+def connected(server):
+    connection = smtplib.SMTP("127.0.0.1", server.port, timeout=10)
+    connection.ehlo()
+    return smtp.Session(connection)
+
+
+def test_a_connection_that_has_rested_ends_by_itself():
+    """Nobody else has to come for that; then nobody looks any more."""
+    pool, server = smtp.SessionPool(), Server()
+    session = connected(server)
+    session.linger = 0.2
+    pool.put("key", session)
+    server.close()
+    assert pool.take("key") is None
+    closer = pool._closer
+    if closer:
+        closer.join(30)
+    assert session.closed and not pool._closer
+
+
+class Lease:
+    """A seat that may be wanted."""
+
+    name = "seat"
+
+    def __init__(self):
+        self.wanted, self.ended = False, threading.Event()
+
+    def is_wanted(self):
+        return self.wanted
+
+    def close(self):
+        self.ended.set()
+
+
+def test_a_connection_whose_lease_is_wanted_ends_first():
+    """Whoever gets the lease may connect at once."""
+    pool, server, lease = smtp.SessionPool(), Server(), Lease()
+    session = connected(server)
+    session.lease = lease
+    pool.put("key", session)
+    assert pool.take_leased("other") == (None, None)
+    assert pool.take_leased("seat") == ("key", session)
+    pool.put("key", session)
+    assert not lease.ended.is_set()
+    lease.wanted = True
+    assert lease.ended.wait(30)
+    assert session.closed
+    server.close()
+
+
+def test_a_forked_process_has_none_of_its_parents_connections():
+    """Neither to use nor open; and the parent's go on."""
+    pool, server, lease = smtp.SESSIONS, Server(), Lease()
+    session = connected(server)
+    session.lease = lease
+    pool.put("key", session)
+    if not (pid := os.fork()):
+        ours = pool.take("key") or not session.closed or lease.ended.is_set()
+        os._exit(bool(ours) or pool._closer is not None)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert pool.take("key") is session
+    assert session.connection.noop()[0] == 250
+    session.close()
     server.close()
 
 

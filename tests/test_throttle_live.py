@@ -1,15 +1,16 @@
 """What people change takes effect at once, and waiting costs nothing."""
 
+import contextlib
 import time
 
 import psutil
 import pytest
 
-from . import campaigns
+from . import campaigns, sending
 from .support.ledger import compare
 from .support.process import wait_until
 from .support.sink_rules import Rule
-from .throttling import UNLIMITED, Bench, within
+from .throttling import MODULES, UNLIMITED, Bench, within
 
 pytestmark = pytest.mark.slow
 
@@ -192,3 +193,110 @@ def test_other_mail_counts_and_is_not_held_back(bench):
     # Twenty orders are ten seconds of the account's rate.
     assert within(campaign, begun + 3, begun + 9) <= 2
     bench.cancel(mailing)
+
+
+def test_no_more_connections_than_the_account_takes(scope):
+    """Over all workers, and with those that rest between two jobs."""
+    bench = Bench(scope, 60, job_size=1, workers=6, slots=4)
+    bench.limit(UNLIMITED)
+    bench.set(capacity=2)
+    mailing = bench.launch()
+    bench.finish(mailing)
+    verdict = compare(bench.sink, bench.database, mailing, 60)
+    assert verdict.exactly_once and verdict.sent == 60, str(verdict)
+    assert bench.sink.most_open == 2
+
+
+def send_to(env, step, trace_id, stays):
+    """Send to one recipient and rest; runs inside Odoo.
+
+    :param stays: wait for the test while the message is being sent, too
+    """
+    trace = env["mailing.trace"].browse(trace_id)
+    mailings = type(env["mailing.mailing"])
+
+    def transmit(self, *args, original=mailings._queue_transmit):
+        if stays:
+            step("sends")
+        return original(self, *args)
+
+    mailings._queue_transmit = transmit
+    sent = trace._send()
+    step("rests")
+    return sent
+
+
+def test_a_connection_that_rests_keeps_nobody_waiting(scope):
+    """It has a seat while nobody lacks one, and gives it to whoever does."""
+    database, sink, shell, mailing = sending.prepare(scope, 3, modules=MODULES)
+    database.execute("UPDATE mailing_provider SET capacity = 2")
+    first, second, third = database.column("SELECT id FROM mailing_trace ORDER BY id")
+    seats = "SELECT count(*) FROM pg_locks WHERE classid = 7221904 AND granted"
+    with contextlib.ExitStack() as runs:
+
+        def start(trace_id, stays):
+            run = shell.start(send_to, trace_id=trace_id, stays=stays)
+            return runs.enter_context(run)
+
+        resting = start(first, stays=False)
+        resting.wait_for("rests")
+        assert database.value(seats) == 1, "one that rests keeps its seat"
+        working = start(second, stays=True)
+        working.wait_for("sends")
+        assert database.value(seats) == 2
+        coming = start(third, stays=False)
+        # In vain after half a minute, were it to wait for either.
+        coming.wait_for("rests")
+        assert sink.count() == 2
+        assert database.value(seats) == 1, "none is free, so it is not kept"
+        working.go_on()
+        working.wait_for("rests")
+        for run in (resting, working, coming):
+            run.go_on()
+            assert run.result() == 1
+    assert sink.most_open == 2
+
+
+def test_a_connection_that_lost_its_seat_ends(scope):
+    """With its connection to PostgreSQL; and whoever closes those goes on."""
+    database, sink, shell, _mailing = sending.prepare(scope, 2, modules=MODULES)
+    database.execute("UPDATE mailing_provider SET capacity = 2")
+    first, second = database.column("SELECT id FROM mailing_trace ORDER BY id")
+
+    def send_both(env, step, trace_ids):
+        sent = 0
+        for trace in env["mailing.trace"].browse(trace_ids):
+            sent += trace._send()
+            step("rests")
+        return sent
+
+    def is_connected():
+        return any(
+            one.raddr and one.raddr.port == sink.port
+            for one in psutil.Process(run.pid).net_connections("tcp")
+        )
+
+    with shell.start(send_both, trace_ids=[first, second]) as run:
+        for _time in range(2):
+            run.wait_for("rests")
+            assert is_connected()
+            database.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks "
+                "WHERE classid = 7221904 AND granted"
+            )
+            wait_until(lambda: not is_connected(), 30, "the end of the connection")
+            run.go_on()
+        assert run.result() == 2
+
+
+def test_the_next_job_goes_on_with_a_connection_that_rests(scope):
+    """It takes its seat over with it."""
+    database, sink, shell, mailing = sending.prepare(scope, 3, modules=MODULES)
+    database.execute("UPDATE mailing_provider SET capacity = 2")
+
+    def send_each(env, step, mailing_id):
+        traces = env["mailing.mailing"].browse(mailing_id).mailing_trace_ids
+        return sum(trace._send() for trace in traces)
+
+    assert shell.run(send_each, mailing_id=mailing) == 3
+    assert sink.connections == 1

@@ -106,7 +106,7 @@ class MailingMailing(models.Model):
                     self._queue_check_failures(ledger)
         finally:
             if session is not None:
-                smtp.SESSIONS.put(route.session_key, session)
+                self._queue_keep_session(ledger, route, session)
             commit(self.env)
 
     def _queue_permit(self, ledger, route, parcel):

@@ -56,7 +56,7 @@ class MailingMailing(models.Model):
         :raises DeliveryStopped: if the connection cannot be watched
         """
         self._queue_check_outage(ledger, route.mail_server_id)
-        if session := smtp.SESSIONS.take(route.session_key):
+        if session := self._queue_take_session(ledger, route):
             return session
         try:
             connection = self._queue_connect(route)
@@ -78,6 +78,17 @@ class MailingMailing(models.Model):
         reply = replace(reply, text=text)
         self._queue_heed(ledger, route, reply)
         raise DeliveryPostponed(reply.text, slicing.outage_delay(1))
+
+    def _queue_take_session(self, ledger, route):
+        """Return a live session for the route that was kept. Extension point.
+
+        :return: :class:`~..smtp.Session`, ``None`` to open one
+        """
+        return smtp.SESSIONS.take(route.session_key)
+
+    def _queue_keep_session(self, ledger, route, session):
+        """Keep a session that a route has done with, or close it. Extension point."""
+        smtp.SESSIONS.put(route.session_key, session)
 
     def _queue_connect(self, route):
         """Return a new connection to the route's server."""

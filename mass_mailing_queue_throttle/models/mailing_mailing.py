@@ -140,6 +140,20 @@ class MailingMailing(models.Model):
             session.linger = min(provider.linger, session.linger)
         return session
 
+    def _queue_take_session(self, ledger, route):
+        """Go on with a connection that this job has a seat for."""
+        provider = self._queue_route_provider(route)
+        if not provider:
+            return super()._queue_take_session(ledger, route)
+        return ledger.limiter.take_session(provider.id, route.session_key)
+
+    def _queue_keep_session(self, ledger, route, session):
+        """Keep a connection for as long as it has a seat, and nobody lacks that."""
+        provider = self._queue_route_provider(route)
+        if not provider:
+            return super()._queue_keep_session(ledger, route, session)
+        return ledger.limiter.keep_session(provider.id, route.session_key, session)
+
     def _queue_mail_server_model(self, route, email):
         """Tell :meth:`ir.mail_server.send_email` that this one has a permit."""
         server = super()._queue_mail_server_model(route, email)

@@ -42,6 +42,29 @@ mutant(
     tests=[CRASHES + "test_h11_worker_killed_after_the_server_accepted"],
 )
 mutant(
+    "claim_not_on_disk",
+    "the claim that is on disk where synchronous_commit is off",
+    (
+        "ledger.py",
+        "+ _DURABLE.format(local=\"false\"),\n",
+        "+ \" NULL\",\n",
+    ),
+    tests=["tests/test_durability.py::test_a_claim_survives"],
+)
+mutant(
+    "decision_not_on_disk",
+    "the decision that is on disk where synchronous_commit is off",
+    (
+        "ledger.py",
+        "    env.cr.execute(\"SELECT\" + _DURABLE.format(local=\"true\"))\n",
+        "    return\n",
+    ),
+    tests=[
+        "tests/test_durability.py::"
+        "test_a_decision_survives[action_queue_pause-queue_paused]"
+    ],
+)
+mutant(
     "claim_of_anybody",
     "the claim's look at the recipient's status",
     (

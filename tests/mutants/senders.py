@@ -13,6 +13,7 @@ JUDGEMENT = "judgement.py"
 REPLIES = "replies.py"
 
 CHUNKS = "tests/test_chunks.py::"
+PIPELINING = "tests/test_pipelining.py::"
 HAZARDS = "tests/test_hazards.py::"
 NATIVE_SENDERS = (
     "TestDeliver.test_h28_native_senders_leave_our_mails_alone",
@@ -211,6 +212,54 @@ mutant(
     tests=["tests/test_sessions.py::test_one_session_serves_many_jobs"],
 )
 mutant(
+    "session_rests_for_ever",
+    "the end of a connection that nobody comes for",
+    (
+        SMTP,
+        "        if time.monotonic() - self.last_used >= self.linger:\n",
+        "        if False:\n",
+    ),
+    tests=[PIPELINING + "test_a_connection_that_has_rested_ends_by_itself"],
+)
+mutant(
+    "lease_not_given_back",
+    "the look at who waits for the lease of a connection that rests",
+    (
+        SMTP,
+        "        return self.lease is not None and self.lease.is_wanted()\n",
+        "        return False\n",
+    ),
+    tests=[PIPELINING + "test_a_connection_whose_lease_is_wanted_ends_first"],
+)
+mutant(
+    "forked_with_sessions",
+    "the connections that a forked process leaves to its parent",
+    (SMTP, "os.register_at_fork(after_in_child=SESSIONS.abandon)\n", ""),
+    tests=[
+        PIPELINING + "test_a_forked_process_has_none_of_its_parents_connections"
+    ],
+)
+mutant(
+    "attachment_an_email",
+    "the attachment that all emails of a chunk share",
+    (
+        "parcels.py",
+        "self._contents.get(content, content)",
+        "bytes(bytearray(content))",
+    ),
+    tests=["TestModules.test_equal_attachments_are_held_once_and_all_within_bounds"],
+)
+mutant(
+    "chunk_without_bytes",
+    "the bytes that a chunk may have",
+    (
+        "parcels.py",
+        "if self.size and self.size + size > self.limit:",
+        "if False:",
+    ),
+    tests=["TestModules.test_equal_attachments_are_held_once_and_all_within_bounds"],
+)
+mutant(
     "job_without_end",
     "the time after which a job starts no message",
     (
@@ -240,9 +289,9 @@ mutant(
     "the fresh snapshot under which mails are settled",
     (
         DELIVER,
-        "                smtp.SESSIONS.put(route.session_key, session)\n"
+        "                self._queue_keep_session(ledger, route, session)\n"
         "            commit(self.env)\n",
-        "                smtp.SESSIONS.put(route.session_key, session)\n",
+        "                self._queue_keep_session(ledger, route, session)\n",
     ),
     tests=[CHUNKS + "test_h26_settling_collides_with_no_record"],
 )

@@ -144,6 +144,12 @@ class Sink:
         return sum(row["event"] == "connection" for row in self.sessions())
 
     @property
+    def most_open(self):
+        """How many connections were open at a time, at most."""
+        rows = self.sessions()
+        return max(row["open"] for row in rows if row["event"] == "connection")
+
+    @property
     def logins(self):
         """How many logins succeeded."""
         return sum(row.get("accepted", False) for row in self.sessions())

@@ -154,7 +154,7 @@ class Handler:
         if self.find_peers:
             # Before the greeting, while the other side waits and so still exists.
             pid = await asyncio.to_thread(peers.pid_of_port, port)
-        self._note(server, "connection", pid=pid)
+        self._note(server, "connection", pid=pid, open=len(self.open))
         refusal = await self._obey(server, "connect", usual=None)
         if refusal:
             await server.push(refusal)

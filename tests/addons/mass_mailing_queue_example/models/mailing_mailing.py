@@ -88,6 +88,17 @@ class MailingMailing(models.Model):
         SEEN["open_session"] += 1
         return session
 
+    def _queue_take_session(self, ledger, route):
+        """Count what goes on with a connection of before."""
+        session = super()._queue_take_session(ledger, route)
+        SEEN["take_session"] += 1
+        return session
+
+    def _queue_keep_session(self, ledger, route, session):
+        """Close a connection here that is not to rest."""
+        SEEN["keep_session"] += 1
+        return super()._queue_keep_session(ledger, route, session)
+
     def _queue_transmit(self, session, route, messages):
         """Count what is handed to the server."""
         SEEN["transmit"] += len(messages)
