@@ -154,7 +154,7 @@ def smtp_line(sink, server):
         if row["event"] == "connection":
             pids[row["connection"]] = row["pid"]
             connections[row["pid"]] += 1
-        elif row["accepted"]:
+        elif row["event"] == "login" and row["accepted"]:
             logins[pids[row["connection"]]] += 1
     each = ", ".join(
         f"process {pid}: {count} and {logins[pid]}"

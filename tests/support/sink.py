@@ -10,8 +10,10 @@
 
 import dataclasses
 import json
+import re
 import smtplib
 import sys
+from collections import Counter
 from pathlib import Path
 
 from .process import Process, wait_until
@@ -135,8 +137,16 @@ class Sink:
         return sum(message.accepted for message in self.stream())
 
     def sessions(self):
-        """Connections and logins as dictionaries: `at`, `connection`, `event`, …"""
+        """Connections, logins and rules as dictionaries: `at`, `connection`, `event`"""
         return list(self._read("sessions.jsonl"))
+
+    def knocks(self, match=""):
+        """How often a rule decided about each text that matches, as a `Counter`."""
+        return Counter(
+            row["text"]
+            for row in self._read("sessions.jsonl")
+            if row["event"] == "rule" and re.search(match, row["text"])
+        )
 
     @property
     def connections(self):

@@ -5,6 +5,7 @@ there. Where no rule matches, the sink accepts, as most servers do most of the t
 """
 
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -21,11 +22,12 @@ class Rule:
     """One scripted answer.
 
     :param stage: `connect` (instead of the greeting), `ehlo`, `tls` (STARTTLS), `auth`,
-        `mail` (matches the sender), `rcpt`, `data` (before 354) or `end` (after the
-        final dot); the last two match any recipient of the message, the first four
-        match an empty string
+        `mail` (matches the sender, and recipients that are named in the same piece),
+        `rcpt`, `data` (before 354) or `end` (after the final dot); the last two match
+        any recipient of the message, the first four match an empty string
     :param match: regular expression, searched for
-    :param reply: the line to answer with; empty for the usual answer
+    :param reply: the line to answer with; empty for the usual answer. In it, `{text}`
+        is what was searched, and `{id}` another number each time
     :param action: `reply`; `garbage` answers with bytes that are no SMTP, at stage
         `tls` in place of the handshake; `drop` closes the connection without a word and
         `hang` keeps it open without one, none of them accepting; at stage `end`,
@@ -66,6 +68,11 @@ class Rule:
             raise ValueError(f"reply {self.reply!r} does not start with a code")
         re.compile(self.match)
 
+    def about(self, text, number):
+        """This rule, with its reply filled in."""
+        reply = self.reply.replace("{text}", text).replace("{id}", f"{number:08x}")
+        return dataclasses.replace(self, reply=reply)
+
     @property
     def accepts(self):
         """Whether a message that gets to the end under this rule is delivered."""
@@ -87,6 +94,7 @@ class RuleBook:
         self._rules = []
         self._uses = Counter()
         self._accepted = deque(maxlen=100_000)
+        self._numbers = itertools.count(0xA51C00, 37)
 
     def accepted(self):
         """Note that a message was accepted now, for the rules that limit."""
@@ -106,15 +114,18 @@ class RuleBook:
         os.replace(partial, path)
 
     def decide(self, stage, texts=("",)):
-        """The first rule of `stage` that matches one of `texts`, or None."""
+        """The first rule of `stage` that matches one of `texts`, and which of them.
+
+        :return: `Rule` and the text, both None if there is none
+        """
         self._follow()
         for number, rule in enumerate(self._rules):
             if rule.stage != stage or (rule.over and not self._is_over(rule)):
                 continue
             for text in texts:
                 if re.search(rule.match, text) and self._use(number, rule, text):
-                    return rule
-        return None
+                    return rule.about(text, next(self._numbers)), text
+        return None, None
 
     def _use(self, number, rule, text):
         """Take one of the rule's uses; returns whether there was one left."""

@@ -2,7 +2,8 @@
 
 It writes two files, each one JSON object a line, flushed before anybody is told:
 `messages.jsonl` has every message that came to its final dot, `sessions.jsonl` every
-connection and login. Nobody reads them while it runs but tests, so there is no index.
+connection, login and answer by a rule. Nobody reads them while it runs but tests, so
+there is no index.
 """
 
 import argparse
@@ -36,6 +37,7 @@ PR_SET_PDEATHSIG = 1
 HEADER = re.compile(
     rb"^(message-id|list-unsubscribe):([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.I | re.M
 )
+RECIPIENT = re.compile(rb"^rcpt to:<([^>\r\n]*)>", re.I | re.M)
 
 
 class Records:
@@ -190,7 +192,10 @@ class Handler:
         return AuthResult(success=accepted, handled=False, auth_data=data)
 
     async def handle_MAIL(self, server, session, envelope, address, options):
-        reply = await self._obey(server, "mail", [address])
+        # What came with it in one piece: a server may know for whom it is.
+        announced = RECIPIENT.findall(bytes(server._reader._buffer))
+        texts = [address, *(name.decode(errors="replace") for name in announced)]
+        reply = await self._obey(server, "mail", texts)
         if reply[0] == "2":
             envelope.mail_from = address
             envelope.mail_options.extend(options)
@@ -204,7 +209,7 @@ class Handler:
         return reply
 
     async def handle_DATA(self, server, session, envelope):
-        rule = self.rules.decide("end", envelope.rcpt_tos)
+        rule = self._decide(server, "end", envelope.rcpt_tos)
         if not rule:
             self._record(server, True, USUAL)
             return USUAL
@@ -218,9 +223,16 @@ class Handler:
             await self._silence()
         return GARBAGE if rule.action == "garbage" else reply
 
+    def _decide(self, server, stage, texts):
+        """The rule that is obeyed, which is noted, or None."""
+        rule, text = self.rules.decide(stage, texts)
+        if rule:
+            self._note(server, "rule", stage=stage, text=text)
+        return rule
+
     async def _obey(self, server, stage, texts=("",), usual=USUAL):
         """The reply at `stage`, after the waiting that the rule asks for."""
-        rule = self.rules.decide(stage, texts)
+        rule = self._decide(server, stage, texts)
         if not rule:
             return usual
         await asyncio.sleep(rule.delay)

@@ -104,6 +104,30 @@ def test_refuses_one_recipient_of_two(sink, client):
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "end"])
+def test_an_answer_quotes_the_recipient_and_a_number(sink, client, stage):
+    sink.rules(Rule(stage, reply="554 <{text}> is refused, {id}"))
+    answers = []
+    for _attempt in range(2):
+        with pytest.raises(smtplib.SMTPException) as raised:
+            send(client)
+        client.rset()
+        answers.append(str(raised.value))
+    quoted = SENDER if stage == "mail" else ALICE
+    assert all(f"<{quoted}> is refused" in answer for answer in answers)
+    assert answers[0] != answers[1]
+
+
+def test_knows_at_mail_whom_the_same_piece_names(sink, client):
+    sink.rules(Rule("mail", match="^bob@", action="drop"))
+    send(client, [ALICE])
+    known = sink.knocks("^bob@").total()
+    client.send(f"mail FROM:<{SENDER}>\r\nrcpt TO:<{BOB}>\r\ndata\r\n")
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        client.getreply()
+    assert sink.knocks("^bob@").total() == known + 1
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "end"])
 def test_421_closes_the_connection(sink, client, stage):
     sink.rules(Rule(stage, reply="421 4.7.0 Closing"))
     with pytest.raises(smtplib.SMTPException, match="421"):
