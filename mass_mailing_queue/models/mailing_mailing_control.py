@@ -144,6 +144,14 @@ class MailingMailing(models.Model):
             "in_doubt", self.env._("In Doubt"), self.env._("No email is in doubt.")
         )
 
+    def _action_view_traces_filtered(self, view_filter):
+        """Have phones show the recipients of a managed mailing as cards."""
+        action = super()._action_view_traces_filtered(view_filter)
+        if self.queue_managed:
+            kanban = self.env.ref("mass_mailing_queue.mailing_trace_view_kanban")
+            action["views"].insert(1, (kanban.id, "kanban"))
+        return action
+
     def _action_view_queue_traces(self, kind, name, empty):
         """Return the action on this mailing's recipients of one kind.
 
@@ -258,11 +266,14 @@ class MailingMailing(models.Model):
                 # By itself: a content field would bring us here again.
                 mailing.sudo().queue_earlier_version = mailing.sent
                 mailing.message_post(
-                    body=self.env._(
-                        "The content was changed while the mailing is under way: "
-                        "%(sent)s recipients have the earlier version, those who "
-                        "still wait will receive the new one.",
-                        sent=mailing.sent,
+                    body=" ".join(
+                        filter(
+                            None,
+                            [
+                                self.env._("The content was changed during sending."),
+                                mailing.queue_earlier_version_words,
+                            ],
+                        )
                     )
                 )
         return result

@@ -1,11 +1,11 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-from odoo import fields, models, tools
+from odoo import api, fields, models, tools
 from odoo.tools import format_time
 
 from .. import sql_screens
-from ..wording import format_number
+from ..wording import format_number, plural
 
 #: Bars of the chart at most: more cannot be told apart on a phone.
 CHART_BARS = 90
@@ -27,6 +27,41 @@ class MailingMailing(models.Model):
         help="Recipients by what became of them: sent, failed, in doubt, cancelled, "
         "waiting.",
     )
+    queue_earlier_version_words = fields.Char(
+        "Who Has the Earlier Version", compute="_compute_queue_words"
+    )
+    queue_held_words = fields.Char("Who Is Held", compute="_compute_queue_words")
+    queue_in_doubt_words = fields.Char("What Is in Doubt", compute="_compute_queue_words")
+
+    @api.depends("queue_earlier_version", "queue_held", "queue_in_doubt")
+    @api.depends_context("lang")
+    def _compute_queue_words(self):
+        """Say how many people a warning is about, in whole sentences."""
+        terms = {
+            "earlier_version": (
+                self.env._(
+                    "%(count)s person got the earlier version. Everyone still waiting "
+                    "will get the new one."
+                ),
+                self.env._(
+                    "%(count)s people got the earlier version. Everyone still waiting "
+                    "will get the new one."
+                ),
+            ),
+            "held": (
+                self.env._("%(count)s recipient is held."),
+                self.env._("%(count)s recipients are held."),
+            ),
+            "in_doubt": (
+                self.env._("%(count)s email may have arrived."),
+                self.env._("%(count)s emails may have arrived."),
+            ),
+        }
+        for mailing in self:
+            for name, (one, many) in terms.items():
+                count = mailing[f"queue_{name}"]
+                words = bool(count) and plural(self.env, count, one, many)
+                mailing[f"queue_{name}_words"] = words
 
     def _compute_queue_progress_data(self):
         managed = self.filtered(lambda mailing: mailing.queue_managed and mailing.id)

@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.tools import config, plaintext2html
 
 from .. import sql_watch
+from ..wording import plural
 
 _logger = logging.getLogger(__name__)
 
@@ -136,12 +137,19 @@ class MailingQueueAlert(models.Model):
         self._follow(
             "stalled",
             {
-                mailing.id: self.env._(
-                    "No email of %(mailing)s has left for %(minutes)s minutes. %(why)s",
+                mailing.id: plural(
+                    self.env,
+                    minutes,
+                    self.env._(
+                        "No email of %(mailing)s has left for %(count)s minute. %(why)s"
+                    ),
+                    self.env._(
+                        "No email of %(mailing)s has left for %(count)s minutes. "
+                        "%(why)s"
+                    ),
                     mailing=mailing.display_name,
-                    minutes=minutes,
                     why=row["waits_for"] or "",
-                )
+                ).rstrip()
                 for mailing, row in zip(
                     mailings, mailings.queue_progress(waits=True), strict=True
                 )

@@ -4,6 +4,7 @@
 from odoo import api, fields, models
 
 from .. import sql_pace
+from ..wording import plural
 
 
 class MailingQueueRehearsal(models.Model):
@@ -79,7 +80,12 @@ class MailingQueueRehearsal(models.Model):
 
     def _describe(self, seconds):
         if seconds < 90:
-            return self.env._("%s seconds", round(seconds))
+            return plural(
+                self.env,
+                round(seconds),
+                self.env._("%(count)s second"),
+                self.env._("%(count)s seconds"),
+            )
         return self.mailing_id._queue_describe_seconds(seconds)
 
     def _get_figures(self):

@@ -19,3 +19,4 @@ from . import test_replies
 from . import test_rights
 from . import test_scale
 from . import test_shared_work
+from . import test_wording

@@ -238,7 +238,10 @@ class TestControl(QueueCase):
     def test_changed_content_is_said(self):
         self._perform(self._jobs("_job_send")[0])
         self.mailing.subject = "Other news"
-        self.assertIn("1 recipients have the earlier", self.mailing.message_ids[0].body)
+        self.assertIn(
+            "The content was changed during sending. 1 person got the earlier version.",
+            self.mailing.message_ids[0].body,
+        )
 
     def test_reconciler_gives_orphans_a_job(self):
         self._jobs("_job_send").unlink()

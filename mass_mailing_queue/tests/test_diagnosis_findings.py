@@ -261,5 +261,5 @@ class TestDiagnosisFindings(DiagnosisCase):
         self._configure_server(limit_time_real=0)
         self._assert_absent("limit_time_real")
         self._configure_server(limit_time_real=119)
-        found = self._found("limit_time_real is 119 seconds; 120 is usual.", 40)
+        found = self._found("limit_time_real = 119 is low; 120 is usual.", 40)
         self.assertIn("Set limit_time_real = 120 or more.", found["advice"])

@@ -55,6 +55,22 @@ class HelpCase:
                     silent.add(str(field))
         self.assertFalse(silent)
 
+    def test_placeholders_are_drawn_where_their_field_is_seen(self):
+        """Only what can be edited draws one."""
+        found = hidden = 0
+        for view in self._records("ir.ui.view").filtered("model"):
+            for node in etree.fromstring(view.arch).iterfind(".//field[@placeholder]"):
+                model = self.env[view.model]
+                for parent in node.iterancestors("field"):
+                    model = self.env[model._fields[parent.get("name")].comodel_name]
+                field, readonly = model._fields[node.get("name")], node.get("readonly")
+                found += 1
+                hidden += field.readonly or (
+                    readonly is not None and readonly not in node.get("invisible", "")
+                )
+        self.assertTrue(found)
+        self.assertFalse(hidden)
+
 
 class TestHelp(HelpCase, TransactionCase):
     def test_lists_of_one_mailing_say_so_when_nobody_is_on_them(self):

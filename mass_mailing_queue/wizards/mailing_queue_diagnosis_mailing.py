@@ -5,6 +5,7 @@ from odoo import api, models
 from odoo.tools import config
 
 from .. import sql_diagnosis, sql_plan
+from ..wording import plural
 
 #: Odoo's own limit_time_real (seconds).
 USUAL_LIMIT = 120
@@ -44,10 +45,19 @@ class MailingQueueDiagnosis(models.TransientModel):
             findings.append(
                 self._finding(
                     STATUS,
-                    self.env._(
-                        "%(state)s: %(total)s recipients, %(sent)s sent, "
-                        "%(waiting)s waiting, %(failed)s failed, %(in_doubt)s in "
-                        "doubt.",
+                    plural(
+                        self.env,
+                        numbers["total"],
+                        self.env._(
+                            "%(state)s: %(count)s recipient, %(sent)s sent, "
+                            "%(waiting)s waiting, %(failed)s failed, %(in_doubt)s in "
+                            "doubt."
+                        ),
+                        self.env._(
+                            "%(state)s: %(count)s recipients, %(sent)s sent, "
+                            "%(waiting)s waiting, %(failed)s failed, %(in_doubt)s in "
+                            "doubt."
+                        ),
                         **{**numbers, "state": states[mailing.state]},
                     ),
                     mailing=mailing,
@@ -139,10 +149,12 @@ class MailingQueueDiagnosis(models.TransientModel):
         for worker, seconds, alive in sql_diagnosis.claims_under_way(
             self.env.cr, mailings.ids
         ):
-            line = self.env._(
-                "%(worker)s, for %(seconds)s seconds",
+            line = plural(
+                self.env,
+                round(seconds),
+                self.env._("%(worker)s, for %(count)s second"),
+                self.env._("%(worker)s, for %(count)s seconds"),
                 worker=self._describe_worker(worker),
-                seconds=round(seconds),
             )
             (slow if alive else dead).append(line)
         findings = []
@@ -185,11 +197,19 @@ class MailingQueueDiagnosis(models.TransientModel):
         if not 0 < limit < USUAL_LIMIT:
             return ""
         return self._for_administrator(
-            self.env._(
-                "This server kills a worker whose job takes %(limit)s seconds "
-                "(limit_time_real): less than a slow mail server may take to answer. "
-                "Set limit_time_real = %(usual)s or more.",
-                limit=limit,
+            plural(
+                self.env,
+                limit,
+                self.env._(
+                    "This server kills a worker whose job takes %(count)s second "
+                    "(limit_time_real): less than a slow mail server may take to "
+                    "answer. Set limit_time_real = %(usual)s or more."
+                ),
+                self.env._(
+                    "This server kills a worker whose job takes %(count)s seconds "
+                    "(limit_time_real): less than a slow mail server may take to "
+                    "answer. Set limit_time_real = %(usual)s or more."
+                ),
                 usual=USUAL_LIMIT,
             )
         )
@@ -313,10 +333,17 @@ class MailingQueueDiagnosis(models.TransientModel):
                             "The mail server cannot be used at the moment: %s",
                             reply or self.env._("it does not answer."),
                         ),
-                        self.env._(
-                            "It is tried again in %s seconds, and nobody is lost. If "
-                            "this lasts, ask the provider.",
+                        plural(
+                            self.env,
                             round(seconds),
+                            self.env._(
+                                "It is tried again in %(count)s second, and nobody is "
+                                "lost. If this lasts, ask the provider."
+                            ),
+                            self.env._(
+                                "It is tried again in %(count)s seconds, and nobody is "
+                                "lost. If this lasts, ask the provider."
+                            ),
                         ),
                     )
                 )

@@ -212,7 +212,7 @@ class MailingQueueDiagnosis(models.TransientModel):
             self._finding(
                 40,
                 self.env._(
-                    "limit_time_real is %(limit)s seconds; %(usual)s is usual.",
+                    "limit_time_real = %(limit)s is low; %(usual)s is usual.",
                     limit=config["limit_time_real"],
                     usual=USUAL_LIMIT,
                 ),

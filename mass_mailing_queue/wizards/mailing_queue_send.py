@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..models.mailing_mailing_pace import FORESIGHT
+from ..wording import plural
 
 
 class MailingQueueSend(models.TransientModel):
@@ -19,6 +20,7 @@ class MailingQueueSend(models.TransientModel):
     recipients = fields.Integer(
         readonly=True, help="People who will receive this mailing."
     )
+    headline = fields.Char(compute="_compute_headline")
     opted_out = fields.Integer(
         readonly=True, help="They have left the mailing list, or all that they were on."
     )
@@ -46,6 +48,22 @@ class MailingQueueSend(models.TransientModel):
     def _compute_left_out(self):
         for wizard in self:
             wizard.left_out = wizard.audience - wizard.recipients
+
+    @api.depends("recipients", "estimated")
+    @api.depends_context("lang")
+    def _compute_headline(self):
+        for wizard in self:
+            if wizard.estimated:
+                terms = (
+                    self.env._("About %(count)s person will receive"),
+                    self.env._("About %(count)s people will receive"),
+                )
+            else:
+                terms = (
+                    self.env._("%(count)s person will receive"),
+                    self.env._("%(count)s people will receive"),
+                )
+            wizard.headline = plural(self.env, wizard.recipients, *terms)
 
     @api.model_create_multi
     def create(self, vals_list):

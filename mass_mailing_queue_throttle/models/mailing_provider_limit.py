@@ -7,7 +7,7 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from odoo.addons.mass_mailing_queue.wording import format_number
+from odoo.addons.mass_mailing_queue.wording import format_number, plural
 
 from .. import presets
 
@@ -218,14 +218,21 @@ class MailingProviderLimit(models.Model):
 
     def _describe(self, amount=None):
         """Return an amount, by default what campaigns may use, with its unit."""
-        labels = [
-            dict(self._fields[name]._description_selection(self.env)).get(
-                self[name], ""
-            )
-            for name in ("unit", "period")
-        ]
         amount = self.effective if amount is None else amount
-        return " ".join([format_number(self.env, amount, "%.10g"), *labels])
+        if self.unit == "recipient":
+            terms = (
+                self.env._("%(count)s recipient"),
+                self.env._("%(count)s recipients"),
+            )
+        else:
+            terms = (self.env._("%(count)s message"), self.env._("%(count)s messages"))
+        periods = dict(self._fields["period"]._description_selection(self.env))
+        return " ".join(
+            [
+                plural(self.env, amount, *terms, form="%.10g"),
+                periods.get(self.period, ""),
+            ]
+        )
 
     @api.model_create_multi
     def create(self, vals_list):

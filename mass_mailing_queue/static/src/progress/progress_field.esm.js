@@ -5,10 +5,12 @@ import {Component, onWillDestroy, useState} from "@odoo/owl";
 import {formatFloat, formatInteger} from "@web/views/fields/formatters";
 import {_t} from "@web/core/l10n/translation";
 import {formatDuration} from "@web/core/l10n/dates";
+import {plural} from "../plural.esm";
 import {registry} from "@web/core/registry";
 import {standardFieldProps} from "@web/views/fields/standard_field_props";
 import {useRecordObserver} from "@web/model/relational_model/utils";
 import {useService} from "@web/core/utils/hooks";
+import {user} from "@web/core/user";
 
 /** What a recipient can be: colour, and the method that lists them. */
 const PARTS = [
@@ -90,10 +92,13 @@ export class ProgressField extends Component {
     }
 
     get summary() {
-        return _t("%(sent)s of %(total)s emails sent", {
-            sent: formatInteger(this.row.sent),
-            total: formatInteger(this.row.total),
-        });
+        const {sent, total} = this.row;
+        const values = {sent: formatInteger(sent), total: formatInteger(total)};
+        return plural(
+            total,
+            _t("%(sent)s of %(total)s email sent", values),
+            _t("%(sent)s of %(total)s emails sent", values)
+        );
     }
 
     /** Emails a second, or a minute where that would be a fraction. */
@@ -102,9 +107,13 @@ export class ProgressField extends Component {
         if (!running || !rate || !waiting) {
             return "";
         }
-        return rate < 1
-            ? _t("%s emails/min", formatFloat(rate * 60, {digits: [16, 0]}))
-            : _t("%s emails/s", formatFloat(rate, {digits: [16, rate < 10 ? 1 : 0]}));
+        const perMinute = rate < 1;
+        const digits = !perMinute && rate < 10 ? 1 : 0;
+        const figure = perMinute ? rate * 60 : rate;
+        const text = formatFloat(figure, {digits: [16, digits]});
+        return perMinute
+            ? plural(figure, _t("%s email/min", text), _t("%s emails/min", text))
+            : plural(figure, _t("%s email/s", text), _t("%s emails/s", text), digits);
     }
 
     get timeLeft() {
@@ -123,7 +132,14 @@ export class ProgressField extends Component {
 
     open(name) {
         const {resModel, resId} = this.props.record;
-        return this.action.doActionButton({type: "object", name, resModel, resId});
+        return this.action.doActionButton({
+            type: "object",
+            name,
+            resModel,
+            resId,
+            // The language of the title and of the words on an empty list.
+            context: user.context,
+        });
     }
 }
 
@@ -131,6 +147,8 @@ export const progressField = {
     component: ProgressField,
     displayName: _t("Sending Progress"),
     supportedTypes: ["json"],
+    // Room for the bar, the sign of a pause and 100 %.
+    listViewWidth: [112, 160],
     supportedOptions: [
         {label: _t("Only a small bar"), name: "compact", type: "boolean"},
     ],
