@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """When a mailing may be sent: days and times of the day. Free of Odoo."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -9,6 +10,9 @@ import pytz
 
 #: Weeks for which days are looked at: twenty years.
 CALENDAR = 1_040
+#: Days that are looked at: each weekday comes twice, for one whose hours a change of
+#: the clock leaves out.
+DAYS_AHEAD = 16
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class SendingHours:
         """Return in how many seconds emails may leave.
 
         :param datetime now: aware
-        :return: 0 if they may now, ``None`` if they never may
+        :return: 0 if they may now, ``inf`` if they never may
 
         >>> from datetime import timezone
         >>> office = SendingHours(frozenset(range(5)), 8, 18, "Europe/Berlin")
@@ -40,15 +44,24 @@ class SendingHours:
         0.0
         >>> office.opens_in(friday + timedelta(minutes=30)) / 3600  # summer time begins
         61.0
+
+        A quarter of an hour that a change of the clock leaves out is closed, not open.
+
+        >>> gap = SendingHours(frozenset({6}), 2.25, 2.5, "Europe/Berlin")
+        >>> gap.opens_in(friday + timedelta(days=1, hours=8)) / 86_400
+        6.989583333333333
         """
-        opens = next((opens for opens, closes in self._windows(now) if closes > now), 0)
-        return max((opens - now).total_seconds(), 0.0) if opens else None
+        for opens, closes in self._windows(now):
+            if closes > now:
+                return max((opens - now).total_seconds(), 0.0)
+        return math.inf
 
     def closes_in(self, now):
         """Return for how many seconds from now on emails may leave.
 
         :param datetime now: aware
-        :return: 0 if they may not now; those that never close are looked at for a week
+        :return: 0 if they may not now; those that never close are looked at for two
+            weeks
 
         >>> from datetime import timezone
         >>> nights = SendingHours(frozenset({6}), 22, 6, "UTC")
@@ -66,6 +79,7 @@ class SendingHours:
 
         :param datetime now: aware
         :param float seconds: that it takes while emails may leave
+        :return: ``inf`` if it never is
 
         >>> from datetime import timezone
         >>> office = SendingHours(frozenset(range(5)), 8, 18, "UTC")
@@ -82,6 +96,8 @@ class SendingHours:
         >>> early.lasts(friday, 1e12) > 1e12
         True
         """
+        if not (self.days and seconds):
+            return seconds and math.inf
         # Whole weeks first: a slow account may need many.
         week = len(self.days) * self._length().total_seconds()
         weeks, seconds = divmod(seconds, week)
@@ -91,7 +107,7 @@ class SendingHours:
         while (left := self.closes_in(moment)) < seconds:
             seconds -= left
             moment += timedelta(seconds=left)
-            moment += timedelta(seconds=self.opens_in(moment) or 86_400)
+            moment += timedelta(seconds=self.opens_in(moment))
         return (moment - now).total_seconds() + seconds
 
     def _length(self):
@@ -106,11 +122,10 @@ class SendingHours:
         """
         zone = pytz.timezone(self.zone)
         length = self._length()
-        # A window that began yesterday may last; after the next one of today's weekday
-        # all days have been seen.
+        # A window that began yesterday may last.
         midnight = datetime.combine(now.astimezone(zone).date(), time())
         spans = []
-        for number in range(-1, 9):
+        for number in range(-1, DAYS_AHEAD):
             begin = midnight + timedelta(days=number, hours=self.begin)
             end = begin + length
             if (midnight + timedelta(days=number)).weekday() in self.days:

@@ -1,5 +1,6 @@
 """Sending hours against the clock on the wall, in any time zone, on any day."""
 
+import math
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -36,6 +37,29 @@ HOURS = st.builds(
 MOMENTS = st.datetimes(
     datetime(2011, 1, 1), datetime(2030, 1, 1), timezones=st.just(timezone.utc)
 )
+
+
+#: Every change of a clock: where rare things happen.
+CHANGES = [
+    (zone, change.replace(tzinfo=timezone.utc))
+    for zone in pytz.all_timezones
+    for change in getattr(pytz.timezone(zone), "_utc_transition_times", [])
+    if change.year >= 1970
+]
+
+
+@st.composite
+def hours_near_a_change(draw):
+    """Hours of one weekday that begin or end around a change, and a moment near it."""
+    zone, change = draw(st.sampled_from(CHANGES))
+    clock = pytz.timezone(zone)
+    # What the clock shows just before, or would show after, give or take an hour.
+    shown = (change - timedelta(seconds=1)).astimezone(clock).replace(tzinfo=None)
+    begin = shown + timedelta(seconds=1, minutes=draw(st.integers(-4, 8)) * 15)
+    length = draw(st.sampled_from([0.25, 0.5, 1, 2, 23, 24]))
+    hour = begin.hour + begin.minute / 60
+    hours = SendingHours(frozenset({begin.weekday()}), hour, (hour + length) % 24, zone)
+    return hours, change + timedelta(minutes=draw(st.integers(-15 * 1440, 3 * 1440)))
 
 
 def on_the_wall(hours, moment):
@@ -87,8 +111,7 @@ def test_nothing_leaves_outside_and_all_of_the_inside_is_used(hours, moment):
 def test_it_is_closed_until_it_opens_and_open_until_it_closes(hours, moment, part):
     """Between now and what is answered nothing changes, and then it does."""
     wait = hours.opens_in(moment)
-    assert wait is not None
-    assert wait <= timedelta(days=8).total_seconds()
+    assert wait <= timedelta(days=15).total_seconds()
     opening = moment + timedelta(seconds=wait)
     assert hours.opens_in(opening) == 0
     if wait:
@@ -106,12 +129,63 @@ def test_every_day_around_the_clock_never_closes(moment, zone, begin):
     assert hours.opens_in(moment) == 0
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "begin", "end", "gap"),
+    [
+        # Clocks go forward: the whole of it, its begin, its end are left out.
+        ("Europe/Berlin", 6, 2.25, 2.75, datetime(2026, 3, 29, 1)),
+        ("Europe/Berlin", 6, 2.5, 3.25, datetime(2026, 3, 29, 1)),
+        ("Europe/Berlin", 6, 1.75, 2.5, datetime(2026, 3, 29, 1)),
+        ("Europe/Berlin", 6, 2.0, 3.0, datetime(2026, 3, 29, 1)),
+        ("Australia/Lord_Howe", 6, 2.0, 2.5, datetime(2026, 10, 3, 15, 30)),
+        ("Australia/Lord_Howe", 6, 2.1, 2.4, datetime(2026, 10, 3, 15, 30)),
+        ("America/Havana", 6, 0.25, 0.75, datetime(2026, 3, 8, 5)),
+        # A day that is no date: 2011-12-30, a Friday.
+        ("Pacific/Apia", 4, 8, 18, datetime(2011, 12, 30, 10)),
+        ("Pacific/Apia", 4, 0, 24, datetime(2011, 12, 30, 10)),
+        # The hour that is there twice.
+        ("Europe/Berlin", 6, 2.25, 2.75, datetime(2026, 10, 25, 1)),
+        ("Australia/Lord_Howe", 6, 1.5, 2.0, datetime(2026, 4, 4, 15)),
+    ],
+)
+def test_hours_of_one_weekday_open_again_after_a_change_of_the_clock(
+    zone, day, begin, end, gap
+):
+    """They are closed while there are none, and open a week later at the latest."""
+    hours = SendingHours(frozenset({day}), begin, end, zone)
+    for number in range(-15 * 24 * 4, 3 * 24 * 4):
+        moment = gap.replace(tzinfo=timezone.utc) + timedelta(minutes=15 * number)
+        wait = hours.opens_in(moment)
+        assert 0 <= wait <= timedelta(days=15).total_seconds()
+        assert (wait == 0) == (hours.closes_in(moment) > 0)
+        assert wait or on_the_wall(hours, moment)
+        opening = moment + timedelta(seconds=wait)
+        assert hours.opens_in(opening) == 0
+        assert on_the_wall(hours, opening)
+
+
+@given(hours_near_a_change(), st.floats(0, 1e7))
+def test_near_any_change_of_a_clock_the_next_opening_is_open(place, seconds):
+    """In every time zone; how long sending lasts is known, too."""
+    hours, moment = place
+    wait = hours.opens_in(moment)
+    assert 0 <= wait <= timedelta(days=15).total_seconds()
+    opening = moment + timedelta(seconds=wait)
+    assert hours.opens_in(opening) == 0
+    assert on_the_wall(hours, opening)
+    # An end is a time at which it was open, or at which nothing was left to be done.
+    lasts = hours.lasts(moment, seconds)
+    assert seconds <= lasts < math.inf
+
+
 def test_without_a_day_it_never_opens():
     """It is for the caller to forbid; it must not be taken for open."""
     hours = SendingHours(frozenset(), 8, 18, "UTC")
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    assert hours.opens_in(moment) is None
+    assert hours.opens_in(moment) == math.inf
     assert hours.closes_in(moment) == 0
+    assert hours.lasts(moment, 60) == math.inf
+    assert hours.lasts(moment, 0) == 0
 
 
 @pytest.mark.parametrize(

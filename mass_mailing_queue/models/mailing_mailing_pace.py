@@ -122,7 +122,10 @@ class MailingMailing(models.Model):
         OPEN_UNTIL[key] = time.monotonic() + lasts
 
     def _queue_opens_in(self):
-        """Return in how many seconds the mailing may be sent, 0 for now."""
+        """Return in how many seconds the mailing may be sent.
+
+        :return: 0 for now, ``inf`` for never
+        """
         if not self.queue_hours_id:
             return 0.0
         hours = self.queue_hours_id._get_sending_hours()
@@ -133,6 +136,8 @@ class MailingMailing(models.Model):
 
         :param float seconds: until then
         """
+        if seconds == math.inf:
+            return self.env._("Sending hours: no day is chosen.")
         moment = fields.Datetime.now() + timedelta(seconds=math.ceil(seconds))
         # The context's zone is the user's, and nothing has to be read for it.
         tz = self.env.context.get("tz")
@@ -169,7 +174,8 @@ class MailingMailing(models.Model):
         if not (seconds and self.queue_hours_id):
             return seconds
         hours = self.queue_hours_id._get_sending_hours()
-        return hours.lasts(datetime.now(timezone.utc), seconds)
+        lasts = hours.lasts(datetime.now(timezone.utc), seconds)
+        return lasts < math.inf and lasts
 
     def _queue_obstacle(self):
         """Say before *Send* when the sending hours begin."""

@@ -5,6 +5,7 @@ import threading
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
+from freezegun import freeze_time
 from psycopg2 import IntegrityError
 
 from odoo import fields
@@ -14,6 +15,7 @@ from odoo.tools import mute_logger
 
 from .. import sql_pace
 from ..models.mailing_mailing_pace import OPEN_UNTIL
+from ..models.mailing_queue_hours import DAYS
 from .common import QueueCase
 
 
@@ -147,6 +149,44 @@ class TestSendingHours(QueueCase):
         self.assertEqual(len(jobs), 2)
         for job in jobs:
             self.assertGreater(job.eta, fields.Datetime.now())
+
+    @freeze_time("2027-03-25 12:00:00")
+    def test_hours_that_a_change_of_the_clock_leaves_out_are_closed(self):
+        """It is planned, waits, and says when it goes on: in ten days."""
+        self.hours.write(
+            {
+                **dict.fromkeys(DAYS[:6], False),
+                "hour_from": 2.25,
+                "hour_to": 2.75,
+                "tz": "Europe/Berlin",
+            }
+        )
+        mailing = self._begin()
+        job = self._jobs("_job_send")[0]
+        self.assertGreater(job.eta, datetime(2027, 3, 25, 12, 10))
+        job.eta = False
+        self._postponed(job)
+        self.assertFalse(self.sent)
+        mailing = mailing.with_context(tz="UTC", lang="en_US")
+        self.assertIn("Sunday 00:15", self._waits_for(mailing))
+        days = mailing._queue_within_hours(60) // 86_400
+        self.assertEqual(days, 9)
+
+    def test_hours_without_a_day_are_closed(self):
+        """A constraint forbids them; what got past it does not open the mailing."""
+        self.env.cr.execute(
+            "ALTER TABLE mailing_queue_hours DROP CONSTRAINT IF EXISTS"
+            " mailing_queue_hours_days_are_some"
+        )
+        self.hours.write(dict.fromkeys(DAYS, False))
+        mailing = self._begin()
+        job = self._jobs("_job_send")[0]
+        self.assertTrue(job.eta)
+        job.eta = False
+        self._postponed(job)
+        self.assertFalse(self.sent)
+        self.assertIn("no day", self._waits_for(mailing))
+        self.assertFalse(mailing._queue_within_hours(60))
 
     def test_a_marketer_changes_the_hours_and_it_goes_on(self):
         mailing = self._begin()
