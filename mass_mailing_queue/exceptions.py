@@ -46,3 +46,18 @@ class AccountBroken(Exception):
         """
         super().__init__(reason)
         self.kind = kind
+
+class LinksMissing(Exception):
+    """Links that all recipients share have no tracker yet.
+
+    Raised while emails are composed, after the content was changed. Caught by the
+    composing of a chunk, which has them made in a transaction of its own, so that all
+    workers see the same ones, and begins again.
+    """
+
+    def __init__(self, vals_list):
+        """
+        :param list vals_list: of the trackers
+        """
+        super().__init__(f"{len(vals_list)} links")
+        self.vals_list = vals_list

@@ -16,6 +16,7 @@ LOCK_CLAIM = 7_221_901
 LOCK_PLAN = 7_221_902
 LOCK_FINISH = 7_221_903
 LOCK_SAMPLE = 7_221_905
+LOCK_LINKS = 7_221_911
 
 
 def try_lock(cr, namespace, key):

@@ -125,6 +125,12 @@ def blacklisted(cr, emails):
     return {row[0] for row in cr.fetchall()}
 
 
+def count_links(cr, source_id):
+    """*ledger* Return how many tracked links a mailing has. Index: upstream's on it."""
+    cr.execute("SELECT count(*) FROM link_tracker WHERE source_id = %s", [source_id])
+    return cr.fetchone()[0]
+
+
 def assign_jobs(cr, uuid_by_trace):
     """Write which job carries which trace. Locks these trace rows only."""
     cr.execute(

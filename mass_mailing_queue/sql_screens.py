@@ -7,6 +7,7 @@ They run on the ORM's cursor; callers flush.
 
 from odoo.tools import SQL
 
+from .addresses import PLAIN, mailable
 from .sql_runner import RUNNER_WORKS
 
 #: Of a recipient whom the server has accepted, whatever was heard of them since.
@@ -176,26 +177,71 @@ def usual_rate(cr, least):
     return float(row[0]) if row else None
 
 
-def audience(cr, records, mailing_ids, model, list_ids, use_exclusion_list, parts):
+#: One of so many equal parts of an audience, by whole addresses.
+_PART = """
+    SELECT * FROM (%(records)s) AS audience
+     WHERE (hashtext(COALESCE(email, id::text)) & 2147483647) %% %(parts)s = 0
+"""
+
+
+def unusual_audience(cr, records, parts):
+    """Return those of an audience whose address may be mailed in another spelling.
+
+    :param SQL records: see :func:`audience`
+    :return: list of (id, normalized address, the one it is of)
+    """
+    cr.execute(
+        SQL(
+            f"""
+            SELECT id, email, written FROM ({_PART}) AS part
+             WHERE email !~ %(plain)s OR email LIKE '%%xn--%%'
+            """,
+            records=records,
+            parts=parts,
+            plain=f"^{PLAIN.pattern}$",
+        )
+    )
+    return cr.fetchall()
+
+
+def audience(
+    cr,
+    records,
+    mailing_ids,
+    model,
+    list_ids,
+    use_exclusion_list,
+    parts,
+    unusual,
+    blacklisted,
+    opted_out,
+):
     """Return how many records would get an email, and why others would not.
 
     Reasons and their order are those of the planner. With ``parts``, only addresses
     that one of so many equal parts has are looked at: whole addresses, so that
     duplicates are counted right.
 
-    :param SQL records: selects ``id`` and ``email`` (normalized)
+    :param SQL records: selects ``id``, ``email`` (normalized), ``written`` (what that
+        is of)
     :param list mailing_ids: whoever has a trace of these is not planned again
     :param list list_ids: mailing lists whose opt-outs count
     :param int parts: 1 to look at all
+    :param dict unusual: record's id → cleaned address that would be mailed
+    :param list blacklisted: cleaned addresses that are so by another spelling
+    :param list opted_out: the same
     :return: dict of reason → number, ``None`` for recipients
     """
     cr.execute(
         SQL(
-            """
+            f"""
             WITH part AS (
-                SELECT * FROM (%(records)s) AS audience
-                 WHERE (hashtext(COALESCE(email, id::text)) & 2147483647) %% %(parts)s
-                       = 0
+                SELECT part.id, COALESCE(unusual.email, part.email) AS email,
+                       part.email IS NOT NULL AND COALESCE(mailable, true) AS mailable
+                  FROM ({_PART}) AS part
+                  LEFT JOIN unnest(%(ids)s::int[], %(emails)s::text[],
+                                   %(mailable)s::bool[])
+                         AS unusual (id, email, mailable) USING (id)
             ),
             judged AS (
                 SELECT email, CASE
@@ -204,12 +250,13 @@ def audience(cr, records, mailing_ids, model, list_ids, use_exclusion_list, part
                           WHERE trace.res_id = part.id AND trace.model = %(model)s
                             AND trace.mass_mailing_id = ANY(%(mailings)s))
                     THEN 'reached'
-                    WHEN %(exclude)s AND EXISTS (
+                    WHEN %(exclude)s AND (part.email = ANY(%(blacklisted)s) OR EXISTS (
                          SELECT 1 FROM mail_blacklist
-                          WHERE active AND mail_blacklist.email = part.email)
+                          WHERE active AND mail_blacklist.email = part.email))
                     THEN 'blacklisted'
-                    WHEN part.email IS NULL THEN 'invalid'
-                    WHEN (SELECT bool_and(COALESCE(sub.opt_out, false))
+                    WHEN NOT mailable THEN 'invalid'
+                    WHEN part.email = ANY(%(opted_out)s)
+                      OR (SELECT bool_and(COALESCE(sub.opt_out, false))
                             FROM mailing_contact contact
                             JOIN mailing_subscription sub
                               ON sub.contact_id = contact.id
@@ -226,6 +273,11 @@ def audience(cr, records, mailing_ids, model, list_ids, use_exclusion_list, part
             mailings=list(mailing_ids),
             exclude=use_exclusion_list,
             lists=list(list_ids),
+            ids=list(unusual),
+            emails=list(unusual.values()),
+            mailable=[bool(mailable(email)) for email in unusual.values()],
+            blacklisted=blacklisted,
+            opted_out=opted_out,
         )
     )
     counts = {"duplicates": 0}

@@ -1,5 +1,7 @@
 from . import ir_mail_server
 from . import link_tracker
+from . import link_tracker_code
+from . import mail_blacklist
 from . import mail_mail
 from . import mail_render_mixin
 from . import mailing_contact
@@ -16,6 +18,7 @@ from . import mailing_mailing
 from . import mailing_mailing_check
 from . import mailing_mailing_plan
 from . import mailing_mailing_traces
+from . import mailing_mailing_links
 from . import mailing_mailing_job
 from . import mailing_mailing_compose
 from . import mailing_mailing_session

@@ -1,7 +1,9 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
-from odoo import fields, models
+from odoo import fields, models, tools
+
+from ..addresses import clean, is_plain, mailable
 
 
 class MailMail(models.Model):
@@ -60,6 +62,42 @@ class MailMail(models.Model):
             mail_server=mail_server,
             post_send_callback=post_send_callback,
         )
+
+    def _prepare_outgoing_list(self, mail_server=False, doc_to_followers=None):
+        """Mail the addresses that were judged, with domains in ASCII.
+
+        Upstream has them as they are written, and then finds no recipient in what the
+        envelope cannot have: characters that nobody sees, letters of other languages
+        in a domain.
+        """
+        emails = super()._prepare_outgoing_list(
+            mail_server=mail_server, doc_to_followers=doc_to_followers
+        )
+        for email in emails if self.queue_managed else ():
+            if not all(map(is_plain, email["email_to_normalized"])):
+                email["email_to_normalized"] = [
+                    mailable(clean(one)) or one for one in email["email_to_normalized"]
+                ]
+                email["email_to"] = self._queue_clean_recipients(email["email_to"])
+        return emails
+
+    def _queue_clean_recipients(self, recipients):
+        """Return recipients of one email, with their names, as they are mailed.
+
+        :param list recipients: each of one address. Where others can be mailed, those
+            that cannot, and that a header cannot have either, are left out
+        """
+        found = {}
+        for recipient in recipients:
+            address = (tools.email_split(recipient) or [""])[0]
+            before, _address, behind = recipient.rpartition(address)
+            respelled = mailable(clean(address))
+            found[recipient] = respelled and f"{before}{respelled}{behind}"
+        return [
+            respelled or recipient
+            for recipient, respelled in found.items()
+            if respelled or recipient.isascii() or not any(found.values())
+        ]
 
     def action_retry(self):
         """Retry native mails only; ours are retried on their mailing."""

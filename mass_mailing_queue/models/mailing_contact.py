@@ -3,6 +3,8 @@
 
 from odoo import models
 
+from .. import sql_addresses
+
 
 class MailingContact(models.Model):
     _inherit = "mailing.contact"
@@ -11,3 +13,5 @@ class MailingContact(models.Model):
     _queue_email_idx = models.Index(
         "(email_normalized) WHERE email_normalized IS NOT NULL"
     )
+    # So are other spellings of it.
+    _queue_skeleton_idx = models.Index(sql_addresses.index("mailing_contact"))

@@ -4,9 +4,10 @@
 import math
 
 from odoo import models
-from odoo.tools import SQL
+from odoo.tools import SQL, email_split
 
-from .. import sql_screens
+from .. import sql_addresses, sql_plan, sql_screens
+from ..addresses import clean, mailable
 
 #: Up to this many records each one is looked at before Send; of more, whole addresses
 #: are drawn until about :data:`SAMPLE` are.
@@ -73,16 +74,62 @@ class MailingMailing(models.Model):
                 "%s AS email",
                 model._field_to_sql(query.table, "email_normalized", query),
             ),
+            SQL("%s AS written", self._queue_written_address(model, query)),
         )
+        lists = self.contact_list_ids.ids if self.mailing_on_mailing_list else []
+        unusual = {
+            record_id: self._queue_find_mailed(email, written)
+            for record_id, email, written in sql_screens.unusual_audience(
+                self.env.cr, records, parts
+            )
+        }
         return sql_screens.audience(
             self.env.cr,
             records,
             mailings.ids,
             self.mailing_model_real,
-            self.contact_list_ids.ids if self.mailing_on_mailing_list else [],
+            lists,
             self.use_exclusion_list,
             parts,
+            unusual,
+            *self._queue_exclude_spellings(lists, set(unusual.values())),
         )
+
+    def _queue_written_address(self, model, query):
+        """Return the column that the normalized address is taken from, if it is one."""
+        field = model._mail_get_primary_email_field()
+        if not (field and model._fields[field].store):
+            field = "email_normalized"
+        return model._field_to_sql(query.table, field, query)
+
+    def _queue_find_mailed(self, email, written):
+        """Return the address that would be mailed, as the composer judges it.
+
+        :param str email: normalized
+        :param str written: what that is of; it may have others behind it
+        """
+        emails = [clean(one) for one in email_split(written) or [email]]
+        return next(filter(mailable, emails), emails[0])
+
+    def _queue_exclude_spellings(self, lists, emails):
+        """Return which cleaned addresses are excluded by another spelling of them.
+
+        :param list lists: ids of the mailing lists whose opt-outs count
+        :param set emails: of the audience, those that are unusual
+        :return: list of those that are blacklisted, list of those that opted out
+        """
+        cr, excluded = self.env.cr, []
+        for table, ask in (
+            ("mail_blacklist", sql_plan.blacklisted),
+            (
+                "mailing_contact",
+                lambda cr, emails: sql_plan.opted_out(cr, lists, emails),
+            ),
+        ):
+            found = sql_addresses.find_spellings(cr, table, emails)
+            found.update((one, clean(one)) for one in sql_addresses.unusual(cr, table))
+            excluded.append([found[one] for one in ask(cr, found)])
+        return excluded
 
     def _queue_narrow_to_test(self, result):
         """Take the share of an A/B test: who is drawn is not known yet."""

@@ -6,9 +6,11 @@ import logging
 from odoo import models, tools
 
 from .. import sql
+from ..addresses import clean
 from ..discretion import conceal, describe
-from ..exceptions import DeliveryStopped
+from ..exceptions import DeliveryStopped, LinksMissing
 from ..ledger import is_server_trouble, transaction
+from ..links import Links
 from ..parcels import Cargo, Parcel, Route
 from ..shared_work import composing
 
@@ -56,8 +58,13 @@ class MailingMailing(models.Model):
         :raises psycopg2.Error: if PostgreSQL is in trouble, and not the content
         """
         try:
-            with transaction(self.env), composing():
-                return self._queue_compose_chunk(trace_ids), {}
+            while True:
+                links = self._queue_links()
+                try:
+                    with transaction(self.env), composing():
+                        return self._queue_compose_chunk(trace_ids, links), {}
+                except LinksMissing as missing:
+                    self._queue_make_links(missing.vals_list)
         except Exception as error:
             if is_server_trouble(error):
                 raise
@@ -70,7 +77,7 @@ class MailingMailing(models.Model):
             )
             return [], {trace_ids[0]: error}
 
-    def _queue_compose_chunk(self, trace_ids):
+    def _queue_compose_chunk(self, trace_ids, links=None):
         traces = self.env["mailing.trace"].browse(trace_ids).exists()
         # Leftovers of a worker that died before it sent them.
         traces.mail_mail_id.filtered("queue_managed").unlink()
@@ -92,7 +99,7 @@ class MailingMailing(models.Model):
         self.with_context(
             mass_mailing_queue_slice=True,
             mass_mailing_queue_traces=trace_by_record,
-            mass_mailing_queue_links={},
+            mass_mailing_queue_links=links or Links(),
         )._action_send_mail(res_ids=list(trace_by_record))
         mails = (traces - gone).mail_mail_id.sudo()
         for mail in mails:
@@ -100,6 +107,23 @@ class MailingMailing(models.Model):
                 {"mail_mail_id_int": mail.id, "message_id": mail.message_id}
             )
         return self._queue_prepare_routes(mails)
+
+    # Links of a queued mailing have the address that is mailed: what somebody does with
+    # one, such as opting out, is looked up by it.
+
+    def _get_unsubscribe_oneclick_url(self, email_to, res_id):
+        return super()._get_unsubscribe_oneclick_url(
+            self._queue_clean_address(email_to), res_id
+        )
+
+    def _get_unsubscribe_url(self, email_to, res_id):
+        return super()._get_unsubscribe_url(self._queue_clean_address(email_to), res_id)
+
+    def _get_view_url(self, email_to, res_id):
+        return super()._get_view_url(self._queue_clean_address(email_to), res_id)
+
+    def _queue_clean_address(self, email):
+        return clean(email) if self.queue_managed and email else email
 
     def _queue_prepare_routes(self, mails):
         """Prepare messages in memory: delivery reads nothing from the ORM.

@@ -127,7 +127,8 @@ class MailingMailing(models.Model):
         first = self._queue_next_records()
         if first and self.body_html:
             self.env["mail.compose.message"].with_context(
-                **self._get_mass_mailing_context()
+                **self._get_mass_mailing_context(),
+                mass_mailing_queue_links=self._queue_links(make=True),
             ).new(
                 {
                     "composition_mode": "mass_mail",

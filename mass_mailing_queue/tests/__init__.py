@@ -1,3 +1,4 @@
+from . import test_addresses
 from . import test_alert
 from . import test_audience
 from . import test_control

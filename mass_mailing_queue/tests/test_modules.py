@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from odoo.tests import BaseCase, tagged
 
 from .. import (
+    addresses,
     discretion,
     parcels,
     replies,
@@ -31,6 +32,7 @@ class TestModules(BaseCase):
         suite = unittest.TestSuite(
             doctest.DocTestSuite(module)
             for module in (
+                addresses,
                 discretion,
                 replies,
                 reply_times,

@@ -3,7 +3,8 @@
 
 from odoo import models
 
-from .. import sql_plan
+from .. import sql_addresses, sql_plan
+from ..addresses import clean, mailable
 
 
 class MailComposeMessage(models.TransientModel):
@@ -12,7 +13,8 @@ class MailComposeMessage(models.TransientModel):
     Under the context key ``mass_mailing_queue_traces`` (record id → trace id) the
     composer links these traces instead of creating some. Under
     ``mass_mailing_queue_slice`` (set while planning and composing) exclusions are
-    looked up for the slice's own addresses instead of being loaded whole.
+    looked up for the slice's own addresses instead of being loaded whole, and addresses
+    are judged as they are mailed.
     """
 
     _inherit = "mail.compose.message"
@@ -99,6 +101,20 @@ class MailComposeMessage(models.TransientModel):
             if email in optout
         }
 
+    def _get_recipients_data(self, mail_values_dict):
+        """Judge recipients by the address that is mailed.
+
+        Upstream takes addresses as they are written: with a character that nobody sees
+        in one, it is nobody's duplicate and on no list. Nor does it see which no server
+        can be given; without any other, the recipient is invalid here.
+        """
+        recipients = super()._get_recipients_data(mail_values_dict)
+        if self._queue_is_slice():
+            for info in recipients.values():
+                emails = map(clean, info["mail_to_normalized"])
+                info["mail_to_normalized"] = list(filter(mailable, emails))
+        return recipients
+
     def _get_done_emails(self, mail_values_dict):
         """While composing, nobody is a duplicate: the planner has decided."""
         if "mass_mailing_queue_traces" in self.env.context:
@@ -122,7 +138,7 @@ class MailComposeMessage(models.TransientModel):
             return set()
         records = self.env[self.model].browse(mail_values_dict)
         if isinstance(records, self.pool["mail.thread.blacklist"]):
-            emails = {record.id: {record.email_normalized} for record in records}
+            emails = {record.id: {clean(record.email_normalized)} for record in records}
         else:
             emails = {
                 res_id: set(info["mail_to_normalized"])
@@ -130,7 +146,10 @@ class MailComposeMessage(models.TransientModel):
             }
         self.env["mail.blacklist"].flush_model(["email", "active"])
         wanted = {email for found in emails.values() for email in found if email}
-        blacklist = sql_plan.blacklisted(self.env.cr, wanted)
+        spellings = sql_addresses.find_spellings(self.env.cr, "mail_blacklist", wanted)
+        blacklist = {
+            spellings[email] for email in sql_plan.blacklisted(self.env.cr, spellings)
+        }
         return {res_id for res_id, found in emails.items() if found & blacklist}
 
     def _queue_is_slice(self):
