@@ -92,7 +92,7 @@ def spellings(address):
 def skeleton(address):
     """Return what all spellings of an address that are not ASCII have in common.
 
-    The same as :data:`.sql_addresses.SKELETON` is in PostgreSQL.
+    The same as :data:`.sql_spellings.SKELETON` is in PostgreSQL.
 
     >>> skeleton("Jo\\u0308rg@x.example\\u200b") == skeleton("Jörg@x.example")
     True

@@ -72,7 +72,7 @@ def test_a_link_is_asked_once_as_natively_and_by_the_fan_out_only(scope):
 
 
 def test_a_page_of_one_recipient_is_never_asked_and_a_common_one_once(scope):
-    """Whatever the links to it are called; to open a recipient's own may mean yes."""
+    """H33: whatever links are called; to open a recipient's own may mean yes."""
     database, _sink, shell, mailing_id = sending.prepare(scope, 6, step=None)
     with serving() as web:
         body = f"""<p><a href="{web.address}/page">see</a>
@@ -98,7 +98,7 @@ def edit_draft(env, step, mailing_id, body):
 
 
 def test_links_of_an_edit_are_made_once_by_however_many_workers(scope):
-    """Workers that begin together after the content was changed share its links."""
+    """H17: workers that begin together after the content was changed share them."""
     database, _sink, shell, mailing_id = sending.prepare(scope, 12)
     workers = 4
     with serving() as web:

@@ -3,11 +3,11 @@
 
 from odoo import models
 
-from .. import sql_addresses
+from .. import sql_spellings
 
 
 class MailBlacklist(models.Model):
     _inherit = "mail.blacklist"
 
     # Other spellings of an address are looked up for every slice and every chunk.
-    _queue_skeleton_idx = models.Index(sql_addresses.index("mail_blacklist"))
+    _queue_skeleton_idx = models.Index(sql_spellings.index("mail_blacklist"))

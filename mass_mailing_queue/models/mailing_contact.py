@@ -3,7 +3,7 @@
 
 from odoo import models
 
-from .. import sql_addresses
+from .. import sql_spellings
 
 
 class MailingContact(models.Model):
@@ -14,4 +14,4 @@ class MailingContact(models.Model):
         "(email_normalized) WHERE email_normalized IS NOT NULL"
     )
     # So are other spellings of it.
-    _queue_skeleton_idx = models.Index(sql_addresses.index("mailing_contact"))
+    _queue_skeleton_idx = models.Index(sql_spellings.index("mailing_contact"))

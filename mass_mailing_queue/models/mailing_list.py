@@ -3,7 +3,7 @@
 
 from odoo import models, tools
 
-from .. import sql_addresses, sql_plan
+from .. import sql_plan, sql_spellings
 from ..addresses import clean
 
 
@@ -35,7 +35,7 @@ class MailingList(models.Model):
         self.env["mailing.subscription"].flush_model()
         self.env["mailing.contact"].flush_model(["email_normalized"])
         # Who opted out with one spelling of the address did so with all of them.
-        spellings = sql_addresses.find_spellings(self.env.cr, "mailing_contact", emails)
+        spellings = sql_spellings.find_spellings(self.env.cr, "mailing_contact", emails)
         return {
             spellings[email]
             for email in sql_plan.opted_out(self.env.cr, lists.ids, spellings)
@@ -53,7 +53,7 @@ class MailingList(models.Model):
         contacts = self.env["mailing.contact"].with_context(active_test=False)
         contacts.flush_model(["email_normalized"])
         written = tools.email_normalize(email)
-        spellings = sql_addresses.find_spellings(
+        spellings = sql_spellings.find_spellings(
             self.env.cr, "mailing_contact", {clean(written)} if self and written else ()
         )
         for spelling in spellings.keys() - {written}:

@@ -6,7 +6,7 @@ import math
 from odoo import models
 from odoo.tools import SQL, email_split
 
-from .. import sql_addresses, sql_plan, sql_screens
+from .. import sql_plan, sql_screens, sql_spellings
 from ..addresses import clean, mailable
 
 #: Up to this many records each one is looked at before Send; of more, whole addresses
@@ -126,8 +126,8 @@ class MailingMailing(models.Model):
                 lambda cr, emails: sql_plan.opted_out(cr, lists, emails),
             ),
         ):
-            found = sql_addresses.find_spellings(cr, table, emails)
-            found.update((one, clean(one)) for one in sql_addresses.unusual(cr, table))
+            found = sql_spellings.find_spellings(cr, table, emails)
+            found.update((one, clean(one)) for one in sql_spellings.unusual(cr, table))
             excluded.append([found[one] for one in ask(cr, found)])
         return excluded
 

@@ -5,7 +5,7 @@ import unicodedata
 
 from odoo.tests import tagged
 
-from .. import addresses, sql_addresses
+from .. import addresses, sql_spellings
 from .common import QueueCase
 
 #: Spellings of one address, with what nobody sees around it and in it.
@@ -32,7 +32,7 @@ NEVER = ("a@na\u00a0me.example", '"a b"@example.com', "a@ﬁn.example", "a@ü..e
 
 @tagged("-at_install", "post_install")
 class TestAddresses(QueueCase):
-    """Addresses as people paste, export and import them: H32."""
+    """Addresses as people paste, export and import them."""
 
     def _send(self, mailing):
         """Send it, and return how many were promised and the statuses of traces."""
@@ -53,6 +53,7 @@ class TestAddresses(QueueCase):
         return counts["recipients"]
 
     def test_each_spelling_is_sent_to_the_address_that_is_seen(self):
+        """H32: and planned under it."""
         for spelling in SPELLINGS:
             with self.subTest(spelling=ascii(spelling)):
                 self.sent.clear()
@@ -64,6 +65,7 @@ class TestAddresses(QueueCase):
                 self.assertEqual(self._traces(mailing).email, "ann@example.com")
 
     def test_domains_of_other_languages_are_sent_in_ascii(self):
+        """H32: all servers take that."""
         for spelling in (*IDN, "x@straße.example"):
             with self.subTest(spelling=ascii(spelling)):
                 self.sent.clear()
@@ -76,6 +78,7 @@ class TestAddresses(QueueCase):
                 self.assertTrue(self._traces(mailing).email.islower())
 
     def test_all_spellings_of_an_address_are_one_person(self):
+        """H32: who gets one email."""
         for spellings in (SPELLINGS, IDN):
             with self.subTest(spellings=ascii(spellings)):
                 self.sent.clear()
@@ -101,7 +104,7 @@ class TestAddresses(QueueCase):
         )
 
     def test_what_no_server_can_be_given_is_told_before_send(self):
-        """Natively it fails when it is sent."""
+        """H32: natively it fails when it is sent."""
         self._contacts(*NEVER, "fine@example.com", "a@na\u00a0me.example, b@x.example")
         mailing = self._mailing()
         self.assertEqual(self._send(mailing), 2)
@@ -166,5 +169,5 @@ class TestAddresses(QueueCase):
     def test_postgresql_finds_the_spellings_that_python_does(self):
         texts = [*SPELLINGS, *IDN, *NEVER, "I\u0130\u0131@ÉÄ.example", "\u212a.a-b@x.y"]
         for text in texts:
-            self.cr.execute(f"SELECT {sql_addresses.SKELETON.format('%s')}", [text])
+            self.cr.execute(f"SELECT {sql_spellings.SKELETON.format('%s')}", [text])
             self.assertEqual(self.cr.fetchone()[0], addresses.skeleton(text))

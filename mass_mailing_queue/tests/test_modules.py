@@ -12,6 +12,7 @@ from odoo.tests import BaseCase, tagged
 from .. import (
     addresses,
     discretion,
+    links,
     parcels,
     replies,
     reply_times,
@@ -34,6 +35,7 @@ class TestModules(BaseCase):
             for module in (
                 addresses,
                 discretion,
+                links,
                 replies,
                 reply_times,
                 reply_words,

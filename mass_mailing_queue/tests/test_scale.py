@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from .. import sql, sql_people, sql_plan, sql_repair
+from .. import sql, sql_people, sql_plan, sql_repair, sql_spellings
 from ..ledger import Ledger
 from ..replies import Reply, Verdict
 from .common import QueueCase
@@ -151,6 +151,14 @@ class TestScale(QueueCase):
             ),
             ("contact_queue_email_idx", sql_plan.opted_out, lists, emails),
             ("blacklist_unique_email", sql_plan.blacklisted, emails),
+            *(
+                (f"{table}_queue_skeleton_idx", statement, table, *arguments)
+                for table in sql_spellings.COLUMNS
+                for statement, *arguments in (
+                    (sql_spellings.find_spellings, emails),
+                    (sql_spellings.unusual,),
+                )
+            ),
             (waiting, sql.is_open, mailing.id),
             (waiting, sql_plan.orphans, mailing.id, 500),
             (waiting, sql_people.cancel_outgoing, mailing.id, 50),

@@ -3,7 +3,7 @@
 
 from odoo import models
 
-from .. import sql_addresses, sql_plan
+from .. import sql_plan, sql_spellings
 from ..addresses import clean, mailable
 
 
@@ -146,7 +146,7 @@ class MailComposeMessage(models.TransientModel):
             }
         self.env["mail.blacklist"].flush_model(["email", "active"])
         wanted = {email for found in emails.values() for email in found if email}
-        spellings = sql_addresses.find_spellings(self.env.cr, "mail_blacklist", wanted)
+        spellings = sql_spellings.find_spellings(self.env.cr, "mail_blacklist", wanted)
         blacklist = {
             spellings[email] for email in sql_plan.blacklisted(self.env.cr, spellings)
         }

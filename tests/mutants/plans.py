@@ -104,8 +104,79 @@ mutant(
 mutant(
     "links_each_time",
     "the links that are looked up once a chunk",
-    ("models/link_tracker.py", "        if known is None or", "        if True or"),
+    ("models/link_tracker.py", "        if links is None or", "        if True or"),
     tests=["TestDeliver.test_links_are_looked_up_once_a_chunk"],
+)
+mutant(
+    "links_of_each_worker",
+    "the links of an edit that one worker makes",
+    (
+        "models/link_tracker.py",
+        "            raise LinksMissing(missing)",
+        "            pass",
+    ),
+    tests=["TestLinks.test_links_of_an_edit_are_made_in_a_transaction_of_their_own"],
+)
+mutant(
+    "pages_of_one_recipient",
+    "the pages that are not asked, as they are one recipient's",
+    ("models/link_tracker.py", "if not links.is_shared(url):", "if False:"),
+    tests=["TestLinks.test_no_page_of_one_recipient_is_asked"],
+)
+mutant(
+    "places_are_pages",
+    "the links to a place in the email",
+    (
+        "models/mail_render_mixin.py",
+        "for one in sorted(fragments(text))",
+        "for one in ()",
+    ),
+    tests=["TestLinks.test_h31_a_link_to_a_place_in_the_email_stays"],
+)
+mutant(
+    "codes_of_others",
+    "the codes of links that no other worker chooses",
+    (
+        "models/link_tracker_code.py",
+        "        if not isinstance(links, Links) or links.make:",
+        "        if True:",
+    ),
+    tests=["TestLinks.test_workers_choose_different_codes"],
+)
+mutant(
+    "addresses_as_written",
+    "the one spelling by which recipients are judged",
+    (
+        WIZARD,
+        'emails = map(clean, info["mail_to_normalized"])',
+        'emails = info["mail_to_normalized"]',
+    ),
+    tests=["TestAddresses.test_all_spellings_of_an_address_are_one_person"],
+)
+mutant(
+    "unmailable_addresses",
+    "the addresses that no server can be given, told before Send",
+    (WIZARD, "= list(filter(mailable, emails))", "= list(emails)"),
+    tests=["TestAddresses.test_what_no_server_can_be_given_is_told_before_send"],
+)
+mutant(
+    "other_spellings",
+    "the contacts in another spelling who leave by the link",
+    (
+        "models/mailing_list.py",
+        "for spelling in spellings.keys() - {written}:",
+        "for spelling in ():",
+    ),
+    tests=["TestAddresses.test_who_leaves_by_the_link_has_left"],
+)
+mutant(
+    "hours_in_a_gap",
+    "the week that is looked at behind a change of the clock",
+    ("sending_hours.py", "range(-1, DAYS_AHEAD)", "range(-1, 9)"),
+    tests=[
+        "tests/test_sending_hours.py"
+        "::test_near_any_change_of_a_clock_the_next_opening_is_open"
+    ],
 )
 mutant(
     "all_opt_outs",

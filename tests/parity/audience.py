@@ -89,6 +89,11 @@ ADDRESSES = [
     contact("Newline", "line@nice.example\nother@nice.example"),
     contact("Catchall", "catchall@parity.example"),
     contact("Odoo Bot", "odoobot@example.com"),
+    contact("Spaced", "\u00a0spaced@nice.example\u200b"),
+    contact("Marked", "Marked <\u200emarked@nice.example\ufeff>"),
+    contact("Behind", "behind@nice.example\u00a0"),
+    contact("Decomposed", "decomposed@mu\u0308nchen.example"),
+    contact("Unmailable", "never@ni\u00a0ce.example"),
 ]
 
 EXCLUDED = [

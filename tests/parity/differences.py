@@ -55,6 +55,24 @@ DIFFERENCES = (
         outcomes.prove_unrendered,
     ),
     Difference(
+        "An address that no server can be given is known before Send",
+        "natively it fails when it is sent (H32)",
+        outcomes.claims_unmailable,
+        outcomes.prove_unmailable,
+    ),
+    Difference(
+        "An address is mailed as it is seen",
+        "natively it fails, or is another address that does not exist (H32)",
+        outcomes.claims_respelled,
+        outcomes.prove_respelled,
+    ),
+    Difference(
+        "A link to a place in the email stays",
+        "natively it becomes a tracked link to the home page (H31)",
+        outcomes.claims_place,
+        outcomes.prove_place,
+    ),
+    Difference(
         "Of equal addresses the first is mailed",
         "natively it depends on names, on batches of 50 and on the content (H29)",
         outcomes.claims_equal,
@@ -119,6 +137,10 @@ PROVEN_ELSEWHERE = {
     ),
     "An email whose fate is unknown is in doubt": (
         f"{UNIT}/test_deliver.py::test_lost_answer_is_in_doubt_and_stays"
+    ),
+    "No page is opened for a link that differs by recipient": (
+        "tests/test_outside_requests.py"
+        "::test_a_page_of_one_recipient_is_never_asked_and_a_common_one_once"
     ),
     "An open or a bounce is never overwritten": (
         "tests/test_hazards.py"

@@ -2,6 +2,10 @@
 
 import re
 
+from ..test_fuzz_modules import load
+
+(spelling,) = load("mass_mailing_queue", "addresses")
+
 CANCELLED = "cancel"
 DUPLICATE = (CANCELLED, "mail_dup")
 OPTED_OUT = (CANCELLED, "mail_optout")
@@ -61,7 +65,12 @@ class Judged:
         return {(trace["model"], trace["res_id"]) for trace in traces}
 
     def addresses_of(self, subject):
-        """The addresses of a recipient, in their order."""
+        """The addresses of a recipient that can be mailed, cleaned, in their order."""
+        cleaned = map(spelling.clean, self.written_addresses_of(subject))
+        return list(filter(spelling.mailable, cleaned))
+
+    def written_addresses_of(self, subject):
+        """The addresses of a recipient as Odoo reads them, in their order."""
         trace = self.queue.traces.get(subject) or self.native.traces[subject]
         return self.addresses[trace["model"], subject[1]]
 

@@ -1,15 +1,18 @@
 """Differences in who gets an email: what they claim, and their proof."""
 
+import re
 from collections import Counter
+from urllib.parse import quote
 
 from . import mime
-from .comparison import MISSING
+from .comparison import MESSAGE, MISSING
 from .judged import (
     CANCELLED,
     DUPLICATE,
     OPTED_OUT,
     is_outcome,
     mailing_of_row,
+    spelling,
 )
 
 #: A recipient that is left out for one of these is nobody's duplicate.
@@ -121,6 +124,88 @@ def prove_sample(judged, claimed):
         assert set(people.values()) == {1}, side.label
         totals.append((drawn, sorted(people)))
     assert totals[0] == totals[1]
+
+
+def is_respelled(judged, subject):
+    """Whether a recipient is mailed at another address than the one that is written."""
+    written = judged.written_addresses_of(subject)
+    return written != [spelling.mailable(one) for one in judged.addresses_of(subject)]
+
+
+def claims_respelled(judged, deviation):
+    return bool(
+        deviation.subject
+        and judged.addresses_of(deviation.subject)
+        and is_respelled(judged, deviation.subject)
+    )
+
+
+def prove_respelled(judged, claimed):
+    """They are judged and mailed by the cleaned address, with a domain in ASCII.
+
+    Natively they fail, or the message is the same but for the address.
+    """
+    for subject in {deviation.subject for deviation in claimed}:
+        addresses = judged.addresses_of(subject)
+        trace = judged.queue.traces[subject]
+        assert trace["email"] == addresses[0], subject
+        natively, here = (side.by_subject.get(subject, []) for side in judged.sides)
+        reached = [one for it in here for one in it["envelope recipients"]]
+        assert set(reached) <= set(map(spelling.mailable, addresses)), subject
+        if judged.results(subject)[1] == ("sent", None):
+            assert reached and here, subject
+        if not natively:
+            native, _queue = judged.results(subject)
+            assert native == ("error", "mail_email_invalid") or native[0] == CANCELLED
+    for deviation in claimed:
+        if deviation.table != MESSAGE or deviation.field is None:
+            continue
+        if "recipients" in deviation.field or deviation.field == "header To":
+            continue
+        texts = [str(deviation.native), str(deviation.queue)]
+        for written in judged.written_addresses_of(deviation.subject):
+            mailed = spelling.clean(written)
+            texts[0] = texts[0].replace(quote(written), quote(mailed))
+        assert texts[0] == texts[1], str(deviation)
+
+
+def claims_unmailable(judged, deviation):
+    return bool(
+        deviation.subject
+        and judged.written_addresses_of(deviation.subject)
+        and not judged.addresses_of(deviation.subject)
+    )
+
+
+def prove_unmailable(judged, claimed):
+    """Natively each fails when it is sent; here nothing is made for them."""
+    for subject in {deviation.subject for deviation in claimed}:
+        native, queue = judged.results(subject)
+        assert native == ("error", "mail_email_invalid"), subject
+        assert queue == (CANCELLED, "mail_email_invalid"), subject
+        assert not any(side.by_subject.get(subject) for side in judged.sides), subject
+
+
+#: What is natively made of a link to a place in the email.
+PLACE = re.compile(
+    r"http://odoo\.parity\.example/r/\[http://odoo\.parity\.example(#\w*) \([^)]*\)\]"
+    r"(?:/m/\[its trace\])?"
+)
+
+
+def claims_place(_judged, deviation):
+    if deviation.table in ("link.tracker", "link.tracker.code"):
+        return deviation.queue == MISSING and "parity.example#" in deviation.row
+    return bool(
+        isinstance(deviation.native, str)
+        and PLACE.search(deviation.native)
+        and PLACE.sub(r"\1", deviation.native) == deviation.queue
+    )
+
+
+def prove_place(judged, claimed):
+    """Nothing of the text differs but that link, and no other link is missing."""
+    assert {deviation.table for deviation in claimed} > {"link.tracker", MESSAGE}
 
 
 def claims_encoded(judged, deviation):
