@@ -47,6 +47,7 @@ class AccountBroken(Exception):
         super().__init__(reason)
         self.kind = kind
 
+
 class LinksMissing(Exception):
     """Links that all recipients share have no tracker yet.
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 _FRAGMENT = re.compile(r"""<a\s[^>]*?\bhref\s*=\s*(["'])\s*(\#.*?)\1""", re.I | re.S)
 
 
-@dataclass
+@dataclass(eq=False)
 class Links:
     """The links of the emails that are made in one transaction.
 
@@ -27,6 +27,8 @@ class Links:
     make: bool = False
     #: ``utm.source`` of their mailing
     source_id: int = 0
+    #: values of those that were made there before, and should have been found
+    made: list = field(default_factory=list)
     #: what was looked up → ids of the trackers
     found: dict = field(default_factory=dict)
     #: address → title of its page
@@ -44,7 +46,8 @@ class Links:
         return [
             vals
             for vals in vals_list
-            if (unquote(vals["url"]), vals.get("label") or "") in self.shared
+            if vals not in self.made
+            and (unquote(vals["url"]), vals.get("label") or "") in self.shared
         ]
 
     def is_shared(self, url):

@@ -57,14 +57,16 @@ class MailingMailing(models.Model):
         :return: list of :class:`Route`, dict of the first trace's id → exception
         :raises psycopg2.Error: if PostgreSQL is in trouble, and not the content
         """
+        made = []
         try:
             while True:
-                links = self._queue_links()
+                links = self._queue_links(made=made)
                 try:
                     with transaction(self.env), composing():
                         return self._queue_compose_chunk(trace_ids, links), {}
                 except LinksMissing as missing:
                     self._queue_make_links(missing.vals_list)
+                    made += missing.vals_list
         except Exception as error:
             if is_server_trouble(error):
                 raise

@@ -22,13 +22,14 @@ class MailingMailing(models.Model):
     # One large model in several files, by what happens to a mailing.
     _inherit = "mailing.mailing"  # pylint: disable=consider-merging-classes-inherited
 
-    def _queue_links(self, make=False):
+    def _queue_links(self, make=False, made=()):
         """Return what is known of the links before emails are made.
 
         :param bool make: whether to make those that all recipients share
+        :param made: values of those that are there; if one is not found, it is made
         :return: :class:`~..links.Links`, for one transaction
         """
-        return Links(self._queue_shared_links, make, self.source_id.id)
+        return Links(self._queue_shared_links, make, self.source_id.id, list(made))
 
     def _queue_shared_links(self):
         """Return address and label of the links that the content has as they are.
