@@ -61,12 +61,6 @@ DIFFERENCES = (
         outcomes.prove_unmailable,
     ),
     Difference(
-        "An address is mailed as it is seen",
-        "natively it fails, or is another address that does not exist (H32)",
-        outcomes.claims_respelled,
-        outcomes.prove_respelled,
-    ),
-    Difference(
         "A link to a place in the email stays",
         "natively it becomes a tracked link to the home page (H31)",
         outcomes.claims_place,
@@ -89,6 +83,12 @@ DIFFERENCES = (
         "natively they are, to be folded (H30)",
         outcomes.claims_encoded,
         outcomes.prove_encoded,
+    ),
+    Difference(
+        "An address is mailed as it is seen",
+        "natively it fails, or is another address that does not exist (H32)",
+        outcomes.claims_respelled,
+        outcomes.prove_respelled,
     ),
     Difference(
         "The server's reason is on the trace",

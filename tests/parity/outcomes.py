@@ -130,9 +130,7 @@ def is_respelled(judged, subject):
     """Whether a recipient is judged or mailed by another address than is written."""
     judged_by = judged.addresses_of(subject)
     mailed = list(map(spelling.mailable, judged_by))
-    return judged.written_addresses_of(subject) not in (judged_by, mailed) or (
-        judged_by != mailed
-    )
+    return not judged.written_addresses_of(subject) == judged_by == mailed
 
 
 def claims_respelled(judged, deviation):
