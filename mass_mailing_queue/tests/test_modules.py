@@ -92,9 +92,7 @@ class TestModules(BaseCase):
         with parcels.Cargo(limit=150) as cargo:
             self.assertTrue(cargo.load(first))
             self.assertTrue(cargo.load(second))
-            self.assertIs(
-                first[0]["attachments"][0][1], second[0]["attachments"][0][1]
-            )
+            self.assertIs(first[0]["attachments"][0][1], second[0]["attachments"][0][1])
             self.assertEqual(cargo.size, 110)
             self.assertFalse(cargo.load(emails(b"x" * 41)), "another's own")
             self.assertFalse(cargo.load(emails(bytes(range(100)), "x" * 41)), "texts")
