@@ -60,10 +60,12 @@ class MailingMailing(models.Model):
         made = []
         try:
             while True:
-                links = self._queue_links(made=made)
+                mailing = self.with_context(
+                    mass_mailing_queue_links=self._queue_links(made=made)
+                )
                 try:
                     with transaction(self.env), composing():
-                        return self._queue_compose_chunk(trace_ids, links), {}
+                        return mailing._queue_compose_chunk(trace_ids), {}
                 except LinksMissing as missing:
                     self._queue_make_links(missing.vals_list)
                     made += missing.vals_list
@@ -79,7 +81,8 @@ class MailingMailing(models.Model):
             )
             return [], {trace_ids[0]: error}
 
-    def _queue_compose_chunk(self, trace_ids, links=None):
+    def _queue_compose_chunk(self, trace_ids):
+        links = self.env.context.get("mass_mailing_queue_links")
         traces = self.env["mailing.trace"].browse(trace_ids).exists()
         # Leftovers of a worker that died before it sent them.
         traces.mail_mail_id.filtered("queue_managed").unlink()
@@ -101,7 +104,7 @@ class MailingMailing(models.Model):
         self.with_context(
             mass_mailing_queue_slice=True,
             mass_mailing_queue_traces=trace_by_record,
-            mass_mailing_queue_links=links or Links(),
+            mass_mailing_queue_links=links if isinstance(links, Links) else Links(),
         )._action_send_mail(res_ids=list(trace_by_record))
         mails = (traces - gone).mail_mail_id.sudo()
         for mail in mails:
