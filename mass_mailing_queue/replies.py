@@ -139,15 +139,15 @@ def classify(code, text, command, now=None, recipients=(), sender=()):
         code = 0
     # An address that is cut off at the end is none any more.
     text = clean(text or "", MAX_TEXT + MAX_LENGTH)
-    words = without_recipients(fold(text)[: len(text)], recipients)[:MAX_TEXT]
-    found = ENHANCED.search(words)
-    enhanced = found[1] if found else ""
-    rule = _find_rule(code, words, command)
-    verdict, limit, account = (
-        _by_rule(rule)
-        or _by_enhanced(code, enhanced)
-        or _by_code(code, enhanced, command)
-    )
+    folded = fold(text)[: len(text)]
+    words = without_recipients(folded, recipients)[:MAX_TEXT]
+    reading = _read(code, words, command)
+    if reading[0] in _OURS and recipients:
+        # A name that happens to be a word of the reply makes it blame us for no more.
+        others = without_recipients(folded, recipients, "none")[:MAX_TEXT]
+        reading = min(reading, _read(code, others, command), key=_severity)
+    verdict, limit, account, own, enhanced = reading
+    until = None
     until = None
     if verdict in (Verdict.SLOW_DOWN, Verdict.DEFERRED, Verdict.UNREACHABLE):
         until = stated_time(words, now or datetime.now(timezone.utc))
@@ -159,9 +159,30 @@ def classify(code, text, command, now=None, recipients=(), sender=()):
         limit=limit,
         until=until,
         account=account,
-        own=rule is not None and rule.own,
+        own=own,
         signature=signature(code, text, command, recipients, sender) if code else "",
     )
+
+
+# What concerns everybody, by how much it stops
+_OURS = (Verdict.SLOW_DOWN, Verdict.BROKEN)
+
+
+def _severity(reading):
+    verdict, _limit, account, *_rest = reading
+    return _OURS.index(verdict) + account if verdict in _OURS else -1
+
+
+def _read(code, words, command):
+    """Return (verdict, limit, account, own, enhanced) of what is read of a reply."""
+    found = ENHANCED.search(words)
+    enhanced = found[1] if found else ""
+    rule = _find_rule(code, words, command)
+    if rule is not None and rule.verdict:
+        meaning = Verdict[rule.verdict], rule.limit, rule.account
+    else:
+        meaning = _by_enhanced(code, enhanced) or _by_code(code, enhanced, command)
+    return *meaning, rule is not None and rule.own, enhanced
 
 
 def _find_rule(code, words, command):
@@ -169,12 +190,6 @@ def _find_rule(code, words, command):
         if rule.matches(code, words, command):
             return rule
     return None
-
-
-def _by_rule(rule):
-    if rule is None or not rule.verdict:
-        return None
-    return Verdict[rule.verdict], rule.limit, rule.account
 
 
 def _by_enhanced(code, enhanced):

@@ -50,17 +50,22 @@ class Rule:
         )
 
 
-def _exceeded(period):
+def _exceeded(period, letter):
     """Return phrases of a limit for a period that they name.
 
-    :param str period: regular expression, such as ``hour``
+    :param str period: regular expression, such as ``hours?``
+    :param str letter: what stands for it behind a number, such as ``h``
     """
-    each = rf"(?:per|a|an|each|every|this|last|/) ?(?:\d{{1,4}} ?)?(?:{period})\b"
+    each = (
+        rf"(?:(?:per|each|every|this|last|/) ?(?:\d{{1,4}} ?)?(?:{period})"
+        rf"|(?:per|/) ?\d{{1,4}} ?{letter})\b"
+    )
     return (
-        rf"\bexceed\w*\b.{{0,80}}(?<!in )\b{each}",
-        rf"(?<!in )\b{each}.{{0,40}}\b(?:exceed|reached|limit|quota)",
-        rf"\b(?:only|max\w*|limit\w*|quota|too many)\b.{{0,60}}(?<!in )\b{each}",
-        rf"\b(?:{period})(?:ly)? (?:\w+ ){{0,2}}(?:limit|quota)",
+        rf"\bexceed\w*\b.{{0,80}}\b{each}",
+        rf"\b{each}.{{0,40}}\b(?:exceed|reached|limit|quota)",
+        rf"\b(?:only|max\w*|limit\w*|quota|too many)\b.{{0,60}}\b{each}",
+        # Not "24-hour sending limit"
+        rf"(?<!\d\d[ -])\b(?:{period})(?:ly)? (?:\w+ ){{0,2}}(?:limit|quota)",
     )
 
 
@@ -70,7 +75,8 @@ RULES = (
         "",
         (
             r"\brecipient address rejected\b.{0,300}\bsaid:",
-            r"\bcall(out|back)\b.{0,300}\brecipient|\brecipient\b.{0,80}\bcall(out|back)",
+            r"\bcall(out|back)\b.{0,300}\brecipient",
+            r"\brecipient\b.{0,80}\bcall(out|back)",
         ),
         commands=("rcpt",),
     ),
@@ -213,7 +219,7 @@ RULES = (
             r"mail send limit exceeded",  # IONOS
             r"exceed\w* sending limit \(hourly",  # SparkPost
             # cPanel; policies of Postfix such as policyd, cbpolicyd, postfwd
-            *_exceeded(r"hours?|hr|h"),
+            *_exceeded(r"hours?|hrs?", "h"),
         ),
         limit="hour",
     ),
@@ -224,7 +230,7 @@ RULES = (
             r"exceed\w* sending limit \(monthly",  # SparkPost
             r"\bthe email limit is reached",  # Mailtrap
             r"\bnot enough credit",  # Elastic Email
-            *_exceeded(r"months?"),
+            *_exceeded(r"months?", "mo"),
         ),
         limit="month",
     ),
@@ -237,7 +243,7 @@ RULES = (
             r"exceeded your messaging limits?",  # SendGrid
             r"24[- ]hours? (sending|messag\w+) (limit|quota)",  # GoDaddy
             r"reached (a|your|the) (limit for sending|(\w+ )?sending limit)",  # Google
-            *_exceeded(r"days?|24 ?h\w*|d"),
+            *_exceeded(r"days?|24 ?h\w*", "d"),
         ),
         limit="day",
     ),
@@ -254,11 +260,16 @@ RULES = (
             r"number of allowed outgoing messages",  # Plesk
             r"\b(connection|ip|domain|sender) frequency limited",  # QQ
             r"\btoo busy\b",
-            *_exceeded(r"min(ute)?s?|m|sec(ond)?s?|s"),
+            *_exceeded(r"min(?:ute)?s?|sec(?:ond)?s?", "[ms]"),
         ),
         limit="rate",
     ),
     # ---- Whom a server means that judges all at RCPT
+    Rule(  # Postfix, also of a recipient
+        "UNREACHABLE",
+        (r"\bserver configuration (error|problem)",),
+        codes=_TRANSIENT,
+    ),
     Rule("", (r"recipient address rejected",), commands=_RECIPIENT_COMMANDS),
     Rule(
         "BROKEN",
@@ -275,7 +286,7 @@ RULES = (
             # Postfix
             r"\b(client host|helo command) (\S{1,80} )?(rejected|blocked)",
             # Postfix, Exim, Sendmail, qmail, Microsoft Exchange, hMailServer, SparkPost
-            r"\brelay(ing)? (access )?(is )?(denied|prohibited|not (permitted|allowed))",
+            r"\brelay(ing)? (access |is )?(denied|prohibited|not (permitted|allowed))",
             r"\b(unable|not permitted|not allowed) to relay",
             r"\bmail relay denied|credentials for relay",
             r"\bisn't in my list of allowed rcpthosts",
@@ -295,9 +306,8 @@ RULES = (
             # Postfix
             r"\b(client host|helo command|sender address) (\S{1,80} )?"
             r"(rejected|blocked)",
-            r"\brelay(ing)? (access )?(is )?(denied|prohibited|not (permitted|allowed))",
+            r"\brelay(ing)? (access |is )?(denied|prohibited|not (permitted|allowed))",
             r"\b(unable|not permitted|not allowed) to relay",
-            r"\bserver configuration (error|problem)",
             # Postfix, Microsoft Exchange, Sendmail
             r"\binsufficient (system (storage|resources)|disk space)",
             r"\btemporary server error",

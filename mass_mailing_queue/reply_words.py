@@ -30,7 +30,7 @@ MAX_RECIPIENTS = 100
 # inside another (VERP). Bounded, so that long runs cost no more than short ones.
 _ADDRESS = re.compile(
     r"(?:\"(?:[^\"\\]|\\.){1,64}\"|[^\s\"<>()\[\],;:@]{1,64})"
-    r"(?:@|%40)\[?[\w.:-]{1,255}\]?"
+    r"(?:@|%40)(?:\[[\w.:-]{1,255}\]|[\w.:-]{1,255})"
 )
 
 # A plain word stands for an address behind one of these …
@@ -48,6 +48,9 @@ _VERBS = (
 )
 _OPEN, _CLOSE = r"[\"'`<(\[{«‹“”„‘’‚|]", r"[\"'`>)\]}»›“”‘’|]"
 
+# Some scripts have no spaces between an address and the words around it.
+_LETTER = "[0-9a-z_]"
+
 _LEADING_CODE = re.compile(r"\s*[245]\.\d{1,3}\.\d{1,3}(?=\s)")
 
 
@@ -61,7 +64,7 @@ def fold(text):
     return unicodedata.normalize("NFC", folded)
 
 
-def without_recipients(text, recipients):
+def without_recipients(text, recipients, names="apart"):
     """Return a folded text without what stands for its recipients.
 
     Taken out are all addresses, whoever's; the recipients' addresses in any spelling;
@@ -72,8 +75,13 @@ def without_recipients(text, recipients):
     words like "user", or in front of the sentence.
 
     So a reply means the same for any address, except for a recipient whose address
-    has the reply's own words: one called ``quota`` if the server says "account quota
-    exceeded", or ``5.4.5``. Such a reply is read as one about this recipient alone.
+    has the reply's own words where a name could be: one called ``quota`` if the server
+    says "account quota exceeded", or ``5.4.5``.
+
+    :param str text: folded (:func:`fold`)
+    :param recipients: addresses
+    :param str names: which parts before the at sign are taken out: those that stand
+        ``apart`` as described, ``all``, or ``none``
 
     >>> without_recipients("550 no such user: daily-limit", ["Daily-Limit@example.com"])
     '550 no such user: ￼'
@@ -88,15 +96,15 @@ def without_recipients(text, recipients):
     # its reply names the recipient.
     lead = _LEADING_CODE.match(text)
     begin = lead.end() if lead else 0
-    rest = _take_out(text[begin:], recipients, everywhere=False)
+    rest = _take_out(text[begin:], recipients, names)
     if lead and rest == text[begin:]:
-        return _ADDRESS.sub(TAKEN, _take_out(text, recipients, everywhere=False))
+        return _ADDRESS.sub(TAKEN, _take_out(text, recipients, names))
     return text[:begin] + _ADDRESS.sub(TAKEN, rest)
 
 
-def _take_out(text, recipients, everywhere):
+def _take_out(text, recipients, names):
     for address in addresses(recipients):
-        for pattern in _patterns(text, address, everywhere):
+        for pattern in _patterns(text, address, names):
             text = pattern.sub(_cut, text)
     return text
 
@@ -123,33 +131,38 @@ def addresses(value):
     return found
 
 
-def _patterns(text, address, everywhere):
+def _patterns(text, address, which):
     """Yield regular expressions of what stands for an address in a text.
 
     Most replies name nobody, and then nothing is compiled. What is to be cut is the
     only group that has matched.
 
-    :param bool everywhere: cut plain words wherever they are
+    :param str which: see :func:`without_recipients`
     """
     names, domains = _spellings(address)
     names = [name for name in names if name in text]
     domains = [domain for domain in domains if domain in text]
+    dotted = [domain for domain in domains if "." in domain]
+    words = [domain for domain in domains if domain not in dotted]
+    words += names if which != "none" else []
+    plain = [word for word in words if word.isalpha() and which != "all"]
+    other = [word for word in words if word not in plain]
+    local, host = _any_of(names), _any_of(domains)
     if names and domains:
-        local, host = _any_of(names), _any_of(domains)
-        yield re.compile(rf"((?:\"{local}\"|{local})(?:@|%40)\[?{host}\]?)")
-        # Encoded, or inside another
+        yield re.compile(rf"((?:\"{local}\"|{local})(?:@|%40)(?:\[{host}\]|{host}))")
+    if dotted:
+        found = _any_of(dotted)
+        yield re.compile(rf"(?<![\w.-])((?:[\w-]+\.)*{found})(?![\w-]|\.\w)")
+        yield re.compile(rf"(?<!{_LETTER})({found})(?!{_LETTER})")
+    if names and domains:
+        # Both parts in a word: encoded, or inside another address
         inside = r"\S*?(?<![^\W_]){}(?![^\W_])"
         yield re.compile(
             rf"(?<!\S)((?={inside.format(local)})(?={inside.format(host)})\S+)"
         )
-    if dotted := [domain for domain in domains if "." in domain]:
-        host = _any_of(dotted)
-        yield re.compile(rf"(?<![\w.-])((?:[\w-]+\.)*{host})(?![\w-]|\.\w)")
-        yield re.compile(rf"(?<!\w)({host})(?!\w)")
-    words = names + [domain for domain in domains if domain not in dotted]
-    plain = [word for word in words if word.isalpha() and not everywhere]
-    if other := [word for word in words if word not in plain]:
-        yield re.compile(rf"(?<!\w)(?<!\d\.)({_any_of(other)})(?!\w|\.\d)")
+    if other:
+        word = _any_of(other)
+        yield re.compile(rf"(?<!{_LETTER})(?<!\d\.)({word})(?!{_LETTER}|\.\d)")
     if plain:
         word = rf"({_any_of(plain)})(?!\w)"
         yield re.compile(
@@ -230,7 +243,7 @@ _IPV6 = re.compile(
 _NUMBER = re.compile(r"(?=[a-z_.+=/-]{0,100}\d)[0-9a-z_.+=/-]+|\d+")
 _HEX = re.compile(r"(?<!\w)[0-9a-f]{8,}(?!\w)")
 _MIXED = re.compile(r"(?<!\w)[A-Za-z+/]{10,}={0,2}(?!\w)", re.ASCII)
-_SPACE = re.compile(rf"[\s{TAKEN}#]*([{TAKEN}#])[\s{TAKEN}#]*")
+_RUN = re.compile(rf"{TAKEN}[\s{TAKEN}]*")
 
 
 def signature(code, text, command, recipients=(), sender=()):
@@ -252,15 +265,15 @@ def signature(code, text, command, recipients=(), sender=()):
     >>> one == signature(454, "4.7.1 <ann@a.org>: nix, 4Bx9Zk1", "rcpt", ["ann@a.org"])
     False
     """
-    text = _MIXED.sub(_hide_random, text[:MAX_TEXT])
-    text = fold(text)
+    text = _MIXED.sub(_hide_random, " ".join(text[:MAX_TEXT].split()))
+    text = fold(text)[:MAX_TEXT]
+    others = [*addresses(recipients), *addresses(sender)]
+    text = without_recipients(text, others, "all")
     found = ENHANCED.search(text)
-    text = _take_out(text, [*addresses(recipients), *addresses(sender)], True)
-    text = _ADDRESS.sub(TAKEN, text)
     text = _URL.sub(r"\1", text)
     for pattern in (_DATE, _QUOTED, _IPV6, _NUMBER, _HEX):
-        text = pattern.sub("#", text)
-    text = _SPACE.sub(r"\1", text)
+        text = pattern.sub(TAKEN, text)
+    text = _RUN.sub(TAKEN, text)
     kept = "\n".join((str(code), found[1] if found else "", command, text.strip()))
     return hashlib.sha256(kept.encode(errors="replace")).hexdigest()[:16]
 
@@ -272,4 +285,4 @@ def _hide_random(match):
         one.isupper() != other.isupper()
         for one, other in zip(word, word[1:], strict=False)
     )
-    return "#" if changes > 0.45 * len(word) else word
+    return TAKEN if changes > 0.45 * len(word) else word

@@ -278,7 +278,6 @@ AMBIGUOUS = [
     (354, "5.4.5 Daily user sending limit exceeded", "mail", UNREACHABLE),
 ]
 
-
 # What people were told in the field, and what the servers meant
 FIELD = [
     (
@@ -436,6 +435,413 @@ FIELD = [
     ),
 ]
 
+# Other servers' words for the same
+SIBLINGS = [
+    # Exim, cPanel, Plesk, DirectAdmin
+    (
+        550,
+        "Domain example.com has exceeded the max defers and failures per hour "
+        "(5/5 (100%)) allowed. Message discarded.",
+        "data",
+        HOUR,
+    ),
+    (
+        550,
+        "User example has an outgoing mail suspension.  Message discarded.",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (550, 'Outgoing mail from "news@example.com" has been suspended.', "data", ACCOUNT),
+    (550, "Sender verify failed", "rcpt", SENDER),
+    (550, "relay not permitted, authentication required", "rcpt", ACCOUNT),
+    (550, "authentication required", "rcpt", REJECTED),
+    (
+        421,
+        "Too many concurrent SMTP connections from this IP address; please try "
+        "again later.",
+        "connect",
+        CONNECTIONS,
+    ),
+    (421, "Too many messages in one connection", "mail", UNREACHABLE),
+    (
+        450,
+        "Could not complete recipient verify callout: mx.example.net [192.0.2.9] "
+        "said: daily limit exceeded",
+        "rcpt",
+        DEFERRED,
+    ),
+    (550, "You have reached your daily email limit at example.com", "data", DAY),
+    # Postfix and its policies (policyd, cbpolicyd, postfwd, Postgrey, SQLgrey)
+    (
+        450,
+        "4.7.1 <localhost>: Helo command rejected: Host not found",
+        "rcpt",
+        UNREACHABLE,
+    ),
+    (
+        504,
+        "5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        550,
+        "5.7.1 Client host rejected: cannot find your reverse hostname, "
+        "[192.0.2.1]",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        554,
+        "5.7.1 Service unavailable; Helo command [mail.example.com] blocked using"
+        " dbl.example.net",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        554,
+        "5.7.1 Service unavailable; Unverified Client host [mail.example.com] "
+        "blocked using dbl.example.net",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        554,
+        "5.7.1 Service unavailable; Sender address [news@example.com] blocked "
+        "using dbl.example.net",
+        "rcpt",
+        SENDER,
+    ),
+    (
+        554,
+        "5.7.1 Service unavailable; Recipient address [ann@example.net] blocked "
+        "using dbl.example.net",
+        "rcpt",
+        REJECTED,
+    ),
+    (
+        550,
+        "5.1.0 <news@example.com>: Sender address rejected: User unknown in "
+        "virtual mailbox table",
+        "rcpt",
+        SENDER,
+    ),
+    (
+        553,
+        "5.7.1 <news@example.com>: Sender address rejected: not logged in",
+        "rcpt",
+        SENDER,
+    ),
+    (
+        504,
+        "5.5.2 <news@example>: Sender address rejected: need fully-qualified "
+        "address",
+        "rcpt",
+        SENDER,
+    ),
+    (454, "4.7.1 <ann@example.net>: Relay access denied", "rcpt", UNREACHABLE),
+    (
+        450,
+        "4.1.1 <ann@example.net>: Recipient address rejected: unverified address:"
+        " host mx.example.net[192.0.2.9] said: 550 5.4.5 Daily user sending limit"
+        " exceeded",
+        "rcpt",
+        DEFERRED,
+    ),
+    (
+        550,
+        "5.1.1 <ann@example.net>: Recipient address rejected: undeliverable "
+        "address: host mx.example.net[192.0.2.9] said: 554 Relay access denied",
+        "rcpt",
+        REJECTED,
+    ),
+    (
+        450,
+        "4.7.1 <ann@example.net>: Recipient address rejected: Greylisted for 5 "
+        "minutes",
+        "rcpt",
+        DEFERRED,
+    ),
+    (
+        450,
+        "4.2.0 <ann@example.net>: Recipient address rejected: Greylisted, see "
+        "http://postgrey.example.net/help/ann.html",
+        "rcpt",
+        DEFERRED,
+    ),
+    (
+        554,
+        "5.7.1 <ann@example.net>: Recipient address rejected: Policy rejection; "
+        "Message count quota exceeded",
+        "rcpt",
+        RATE,
+    ),
+    (
+        450,
+        "4.7.1 <news@example.com>: Sender address rejected: sorry, max 100 "
+        "recipients per day",
+        "rcpt",
+        DAY,
+    ),
+    (
+        451,
+        "4.3.5 <ann@example.net>: Recipient address rejected: Server "
+        "configuration problem",
+        "rcpt",
+        UNREACHABLE,
+    ),
+    (451, "4.3.5 Server configuration error", "rcpt", UNREACHABLE),
+    (452, "4.3.1 Insufficient system storage", "mail", UNREACHABLE),
+    (
+        450,
+        "4.7.1 Error: too many connections from unknown[192.0.2.1]",
+        "rcpt",
+        CONNECTIONS,
+    ),
+    (421, "4.7.0 mail.example.com Error: too many errors", "rcpt", UNREACHABLE),
+    (530, "5.7.0 Must issue a STARTTLS command first", "mail", ACCOUNT),
+    (
+        552,
+        "5.2.2 <ann@example.net>: Recipient address rejected: Mailbox is full",
+        "rcpt",
+        REJECTED,
+    ),
+    (
+        451,
+        "4.7.1 Greylisting in action, please come back in 00:04:59",
+        "rcpt",
+        DEFERRED,
+    ),
+    # Sendmail
+    (
+        550,
+        "5.7.1 <ann@example.net>... Relaying denied. Proper authentication "
+        "required.",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        550,
+        "5.7.1 <ann@example.net>... Relaying denied. IP name lookup failed "
+        "[192.0.2.1]",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        553,
+        "5.1.8 <news@example.com>... Domain of sender address news@example.com "
+        "does not exist",
+        "mail",
+        SENDER,
+    ),
+    (
+        451,
+        "4.1.8 Domain of sender address news@example.com does not resolve",
+        "mail",
+        UNREACHABLE,
+    ),
+    (421, "4.3.2 Connection rate limit exceeded.", "connect", CONNECTIONS),
+    (421, "4.3.2 Too many open connections.", "connect", CONNECTIONS),
+    (452, "4.4.5 Insufficient disk space; try again later", "mail", UNREACHABLE),
+    # qmail
+    (
+        553,
+        "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (
+        553,
+        "sorry, your envelope sender is in my badmailfrom list (#5.7.1)",
+        "rcpt",
+        SENDER,
+    ),
+    (550, "sorry, no mailbox here by that name (#5.1.1)", "rcpt", REJECTED),
+    # hMailServer, MDaemon
+    (550, "Delivery is not allowed to this address.", "rcpt", ACCOUNT),
+    (530, "SMTP authentication is required.", "rcpt", ACCOUNT),
+    (451, "Greylisted, please try again in 900 seconds", "rcpt", DEFERRED),
+    # Microsoft Exchange and 365
+    (
+        550,
+        "5.7.54 SMTP; Unable to relay recipient in non-accepted domain",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (550, "5.7.1 Unable to relay", "rcpt", ACCOUNT),
+    (
+        421,
+        "4.3.2 The maximum number of concurrent connections has exceeded a limit,"
+        " closing transmission channel",
+        "connect",
+        CONNECTIONS,
+    ),
+    (452, "4.3.1 Insufficient system resources", "mail", UNREACHABLE),
+    (
+        451,
+        "4.7.0 Temporary server error. Please try again later. PRX2",
+        "rcpt",
+        UNREACHABLE,
+    ),
+    (
+        550,
+        "5.7.60 SMTP; Client does not have permissions to send as this sender",
+        "data",
+        SENDER,
+    ),
+    (550, "5.7.1 Submission has been disabled for this account", "mail", ACCOUNT),
+    (
+        530,
+        "5.7.57 SMTP; Client was not authenticated to send anonymous mail during "
+        "MAIL FROM",
+        "mail",
+        ACCOUNT,
+    ),
+    (
+        451,
+        "4.7.500 Server busy. Please try again later from [192.0.2.1].",
+        "rcpt",
+        RATE,
+    ),
+    (
+        451,
+        "4.7.650 The mail server [192.0.2.1] has been temporarily rate limited "
+        "due to IP reputation.",
+        "mail",
+        RATE,
+    ),
+    (550, "5.7.501 Access denied, spam abuse detected", "data", ACCOUNT),
+    (550, "5.7.502 Access denied, banned sender", "data", SENDER),
+    (550, "5.7.606 Access denied, banned sending IP [192.0.2.1]", "rcpt", ACCOUNT),
+    (550, "5.7.511 Access denied, banned sender[192.0.2.1]", "rcpt", ACCOUNT),
+    (
+        550,
+        "5.2.121 The recipient has exceeded their limit for the number of "
+        "messages they can receive per hour from this sender",
+        "data",
+        REJECTED,
+    ),
+    (
+        550,
+        "5.2.122 The recipient has exceeded their limit for the number of "
+        "messages they can receive per hour.",
+        "rcpt",
+        REJECTED,
+    ),
+    (
+        550,
+        "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP "
+        "address lookup",
+        "data",
+        REJECTED,
+    ),
+    # Google
+    (421, "4.7.0 TLS required for RCPT domain, closing connection.", "rcpt", DEFERRED),
+    (
+        421,
+        "4.7.28 Our system has detected an unusual rate of unsolicited mail "
+        "originating from your IP address.",
+        "data",
+        RATE,
+    ),
+    (
+        550,
+        "5.7.1 The IP you're using to send mail is not authorized to send email "
+        "directly to our servers.",
+        "data",
+        ACCOUNT,
+    ),
+    (
+        550,
+        "5.7.25 The IP address sending this message does not have a PTR record "
+        "setup",
+        "data",
+        ACCOUNT,
+    ),
+    (
+        550,
+        "5.7.26 This mail has been blocked because the sender is unauthenticated.",
+        "data",
+        SENDER,
+    ),
+    (
+        450,
+        "4.2.1 The user you are trying to contact is receiving mail too quickly.",
+        "rcpt",
+        DEFERRED,
+    ),
+    (
+        550,
+        "5.7.1 Invalid credentials for relay [192.0.2.1]. The IP address you've "
+        "registered does not match",
+        "rcpt",
+        ACCOUNT,
+    ),
+    (452, "4.2.2 The recipient's inbox is out of storage space.", "rcpt", DEFERRED),
+    (
+        452,
+        "4.5.3 Domain policy size per transaction exceeded, please try this "
+        "recipient in a separate transaction.",
+        "rcpt",
+        DEFERRED,
+    ),
+    (421, "4.3.0 Temporary System Problem. Try again later", "rcpt", UNREACHABLE),
+    # Amazon SES, SendGrid, Postmark, Mailgun, SparkPost, Brevo, Mailtrap
+    (451, "4.4.2 Timeout waiting for data from client.", "data", DEFERRED),
+    (550, "Unauthenticated senders not allowed", "rcpt", ACCOUNT),
+    (
+        550,
+        "While your account is pending approval, all recipient addresses must "
+        "share the same domain",
+        "data",
+        ACCOUNT,
+    ),
+    (550, "5.7.1 Unconfigured Sending Domain <example.com>", "data", SENDER),
+    (550, "5.7.0 Requested action not taken: too many emails per second", "data", RATE),
+    (550, "5.7.1 relaying denied", "rcpt", ACCOUNT),
+    # IONOS, GoDaddy, Zoho, Yandex, iCloud, Tencent, Yahoo
+    (
+        550,
+        "Requested action not taken: mailbox unavailable\nSender address is not "
+        "allowed.",
+        "mail",
+        SENDER,
+    ),
+    (
+        550,
+        "User news@example.com has exceeded its 24-hour sending limit. Messages "
+        "to 250 recipients out of 250 allowed have been sent. Relay quota will "
+        "reset in 1.53 hours.",
+        "rcpt",
+        DAY,
+    ),
+    (554, "5.1.8 Email Outgoing Blocked", "data", ACCOUNT),
+    (553, "5.7.1 Sender address rejected: not owned by auth user.", "mail", SENDER),
+    (
+        450,
+        "4.2.1 The recipient has exceeded message rate limit. Try again later.",
+        "rcpt",
+        DEFERRED,
+    ),
+    (550, "5.7.0 From address is not one of your addresses", "mail", SENDER),
+    (550, "Ip frequency limited", "mail", RATE),
+    (550, "Domain frequency limited", "data", RATE),
+    (
+        421,
+        "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to "
+        "unexpected volume or user complaints",
+        "mail",
+        RATE,
+    ),
+    (
+        553,
+        "5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because "
+        "the ip is in Spamhaus's list",
+        "connect",
+        UNREACHABLE,
+    ),
+]
+
 
 @tagged("-at_install", "post_install")
 class TestReplies(BaseCase):
@@ -460,6 +866,10 @@ class TestReplies(BaseCase):
     def test_field(self):
         """Replies that were met are read as the people who met them read them."""
         self._check(FIELD)
+
+    def test_siblings(self):
+        """Other servers that say the same in other words are understood, too."""
+        self._check(SIBLINGS)
 
     def test_case_of_letters_and_line_breaks_do_not_matter(self):
         for code, text, command, expected in PROVIDERS:

@@ -96,7 +96,7 @@ mutant(
 mutant(
     "text_not_read",
     "the text of a reply, which says what its code does not",
-    (REPLIES, "        _by_rule(rule)\n        or ", "        "),
+    (REPLIES, "if rule is not None and rule.verdict:", "if False:"),
     tests=["TestReplies.test_providers", "TestReplies.test_ambiguous"],
 )
 mutant(
