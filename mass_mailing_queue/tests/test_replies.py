@@ -867,6 +867,62 @@ class TestReplies(BaseCase):
         """Replies that were met are read as the people who met them read them."""
         self._check(FIELD)
 
+    def test_no_recipient_steers(self):
+        """Whatever an address says, the refusal of it is about this recipient alone."""
+        for text, address in (
+            ("No such user: daily-limit@example.com", "daily-limit@example.com"),
+            ("No such user: DAILY-LIMIT", "daily-limit@example.com"),
+            ("unknown user: ratelimit", "ratelimit@example.com"),
+            ("mailbox 'ratelimit' unavailable", "ratelimit@example.com"),
+            ("daily has exceeded the disk limit", "daily@example.com"),
+            ("5.4.5 is not known here", "5.4.5@example.com"),
+            ("<5.4.5@example.com> is unknown", "5.4.5@example.com"),
+            ("rate-limit.example: host not found", "ann@rate-limit.example"),
+            ("mx.ratelimit.example: no route", "ann@ratelimit.example"),
+            ("xn--ratelimit-j4a.example: no route", "ann@ratelimité.example"),
+            ('"daily limit"@example.com unknown', '"daily limit"@example.com'),
+            ("daily limit: unknown", '"daily limit"@example.com'),
+            ("b+ratelimit=example.com@a.example: no", "ratelimit@example.com"),
+            ("ratelimit%40example.com: no", "ratelimit@example.com"),
+            # to which it is forwarded
+            ("ratelimit@example.net: no", "ann@example.com"),
+        ):
+            with self.subTest(text=text):
+                reply = classify(550, text, "rcpt", NOW, [address])
+                self.assertEqual((reply.verdict, reply.limit), (Verdict.REJECTED, ""))
+                self.assertEqual((reply.text, reply.enhanced), (text, ""))
+        text = "try-again-in-2-days@example.com: later"
+        address = "try-again-in-2-days@example.com"
+        self.assertIsNone(classify(450, text, "rcpt", NOW, [address]).until)
+
+    def test_a_plain_word_is_read_unless_it_stands_for_an_address(self):
+        """A genuine refusal is heard also if a recipient is called like it."""
+        for text, limit in (
+            ("5.4.5 Daily user sending limit exceeded", "day"),
+            ("Daily limit exceeded", "day"),
+            ("Domain x is not allowed to send: recipient limit exceeded", "hour"),
+        ):
+            for name in ("daily", "sending", "limit", "exceeded", "quota"):
+                with self.subTest(text=text, name=name):
+                    found = classify(550, text, "rcpt", NOW, [f"{name}@example.com"])
+                    self.assertEqual(found.limit, limit)
+
+    def test_whose_own_refusal_it_is(self):
+        """Greylisting and full mailboxes are the recipient's, and nobody else's."""
+        for code, text, own in (
+            (421, "4.7.1 Greylisted, try again in 300 seconds", True),
+            (450, "4.2.0 graylisted", True),
+            (452, "4.2.2 mailbox full", True),
+            (452, "4.2.2 over quota", True),
+            (432, "4.3.2 STOREDRV.Deliver; recipient thread limit exceeded", True),
+            (552, "5.2.2 mailbox full", False),
+            (450, "4.2.0 later", False),
+            (550, "5.1.1 unknown", False),
+            (451, "4.7.1 Rate limit exceeded", False),
+        ):
+            with self.subTest(text=text):
+                self.assertEqual(classify(code, text, "rcpt", NOW).own, own)
+
     def test_siblings(self):
         """Other servers that say the same in other words are understood, too."""
         self._check(SIBLINGS)

@@ -100,6 +100,28 @@ mutant(
     tests=["TestReplies.test_providers", "TestReplies.test_ambiguous"],
 )
 mutant(
+    "recipient_read",
+    "what is taken out of a reply, as anybody can subscribe with it",
+    (
+        REPLIES,
+        "words = without_recipients(folded, recipients)[:MAX_TEXT]",
+        "words = folded",
+    ),
+    tests=[
+        "TestReplies.test_no_recipient_steers",
+        "tests/test_reply_words.py::"
+        "test_no_address_steers_what_its_refusal_means",
+    ],
+)
+mutant(
+    "name_blames",
+    "the second look at a reply that a recipient is called like",
+    (REPLIES, "if reading[0] in _OURS and recipients:", "if False:"),
+    tests=[
+        "TestReplies.test_a_plain_word_is_read_unless_it_stands_for_an_address",
+    ],
+)
+mutant(
     "retried_for_ever",
     "the number of attempts that a recipient has",
     (DELIVER, "            if attempts >= MAX_ATTEMPTS:\n", "            if False:\n"),
