@@ -2,10 +2,13 @@
 
 import os
 import time
+import xmlrpc.client
 
 import pytest
+import requests
 
 from . import campaigns
+from .support import pages
 from .support.ledger import compare
 from .support.process import wait_until
 from .support.rpc import Rpc
@@ -25,7 +28,8 @@ class Tenant:
         self.recipients = recipients
         self.sink = scope.sink().start()
         self.database = scope.database(campaigns.MODULES)
-        self.draft = scope.shell(self.database).run(
+        self.shell = scope.shell(self.database)
+        self.draft = self.shell.run(
             campaigns.build, seconds=900, recipients=recipients, port=self.sink.port
         )
         self.rpc = None
@@ -55,6 +59,25 @@ class Tenant:
         self.rpc.press("mailing.mailing", "action_queue_cancel", [mailing])
         campaigns.wait_until_done(self.database, mailing)
 
+    def key(self):
+        """Return a new API key of the administrator."""
+
+        def generate(env, step):
+            user = env.ref("base.user_admin")
+            keys = env["res.users.apikeys"].with_user(user).sudo()
+            return keys._generate("rpc", "Test", None)
+
+        return self.shell.run(generate)
+
+
+def documented(option):
+    """The value that CONFIGURE proposes first for an option."""
+    text = next(
+        block.text for block in pages.blocks("ini") if "/CONFIGURE.md" in block.page
+    )
+    (line,) = [line for line in text.splitlines() if line.startswith(f"{option} =")]
+    return line.partition("=")[2].strip()
+
 
 @pytest.fixture(scope="module")
 def tenants(module_scope):
@@ -67,6 +90,7 @@ def tenants(module_scope):
         options={
             "db_name": f"{large.database.name},{small.database.name}",
             "dbfilter": "",
+            "server_wide_modules": documented("server_wide_modules"),
         },
     ).start()
     for tenant in (large, small):
@@ -135,3 +159,60 @@ def test_a_channel_of_its_own_is_a_databases_own_capacity(tenants):
     large.sink.rules()
     campaigns.wait_until_done(small.database, sent)
     large.cancel(mailing)
+
+
+def by_xmlrpc(tenant, key):
+    proxy = xmlrpc.client.ServerProxy(f"{tenant.rpc.url}/xmlrpc/2/object")
+    name, uid = tenant.database.name, tenant.rpc.uid
+    return proxy.execute_kw(
+        name, uid, key, "mailing.mailing", "search_count", [[("state", "=", "draft")]]
+    )
+
+
+def by_jsonrpc(tenant, key):
+    name, uid = tenant.database.name, tenant.rpc.uid
+    domain = [["state", "=", "draft"]]
+    args = [name, uid, key, "mailing.mailing", "search_count", [domain]]
+    answer = requests.post(
+        f"{tenant.rpc.url}/jsonrpc",
+        json={
+            "jsonrpc": "2.0",
+            "method": "call",
+            "params": {"service": "object", "method": "execute_kw", "args": args},
+        },
+        timeout=60,
+    )
+    answer.raise_for_status()
+    return answer.json()["result"]
+
+
+def by_json2(tenant, key):
+    answer = requests.post(
+        f"{tenant.rpc.url}/json/2/mailing.mailing/search_count",
+        json={"domain": [["state", "=", "draft"]]},
+        headers={
+            "Authorization": f"bearer {key}",
+            "X-Odoo-Database": tenant.database.name,
+        },
+        timeout=60,
+    )
+    answer.raise_for_status()
+    return answer.json()
+
+
+@pytest.mark.parametrize("ask", [by_xmlrpc, by_jsonrpc, by_json2])
+def test_other_programs_still_reach_each_database(tenants, ask):
+    """Without Odoo's own `rpc` among the server-wide modules, the answer is 404."""
+    for tenant in tenants:
+        drafts = tenant.database.value(
+            "SELECT count(*) FROM mailing_mailing WHERE state = 'draft'"
+        )
+        assert ask(tenant, tenant.key()) == drafts
+
+
+def test_jobs_run_in_each_database(tenants):
+    for tenant in tenants:
+        before = tenant.sink.count()
+        mailing = tenant.launch()
+        wait_until(lambda: tenant.sink.count() > before, 120, "an email")  # noqa: B023
+        tenant.cancel(mailing)

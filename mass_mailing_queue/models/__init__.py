@@ -32,4 +32,5 @@ from . import mailing_mailing_audience
 from . import mailing_mailing_pace
 from . import mailing_mailing_rehearsal
 from . import queue_job
+from . import queue_job_channel
 from . import res_config_settings

@@ -1,6 +1,7 @@
 from . import test_addresses
 from . import test_alert
 from . import test_audience
+from . import test_channels
 from . import test_control
 from . import test_deliver
 from . import test_diagnosis_findings

@@ -1,8 +1,10 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+import socket
 import socketserver
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import tagged
@@ -245,16 +247,70 @@ class TestDiagnosisFindings(DiagnosisCase):
         job.write({"state": "started", "date_enqueued": fields.Datetime.now()})
         self._assert_absent(title)
 
+    def _configure_channels(self, line):
+        self._set_environment(ODOO_QUEUE_JOB_CHANNELS=line)
+
+    def _assert_followed(self, title, gravity, line):
+        """Find this, do what is advised, and find nothing any more."""
+        found = self._found(title, gravity)
+        self.assertIn("environment variable", found["advice"])
+        name, _equals, advised = found["details"][0].partition("=")
+        self.assertEqual(name, "ODOO_QUEUE_JOB_CHANNELS")
+        # Other addons may add channels below root.mail.
+        self.assertRegex(advised, f"^{line}(,root.mail.[^,]*)*$")
+        self._configure_channels(advised)
+        self._assert_absent("Mailings may")
+
     def test_mailings_may_take_all_workers(self):
-        title = "Mailings may keep 4 workers busy at a time, and this server has 4"
-        self._assert_absent("Mailings may keep")
-        self._set_environment(ODOO_QUEUE_JOB_CHANNELS="root:4,root.mail:4")
-        found = self._found(title, 41)
-        self.assertEqual(
-            found["details"], ["[queue_job]", "channels = root:2,root.mail:2"]
-        )
+        title = "Mailings may keep 4 workers busy, and this server has 4"
+        self._assert_absent("Mailings may")
+        self._configure_channels("root:4,root.mail:4")
+        self._assert_followed(title, 41, "root:4,root.mail:2")
+        self._configure_channels("root:4,root.mail:4,root.other:3:sequential=")
         self._configure_server(workers=0)
-        self._assert_absent("Mailings may keep")
+        self._assert_absent("Mailings may")
+
+    def test_mailings_may_take_few_workers(self):
+        """Other channels are kept, and so is what was left for them."""
+        self._configure_server(workers=8)
+        for line, used, advised in (
+            ("root:1", 1, "root:6,root.mail:6"),
+            ("root:8,root.mail:2,root.other:1", 2, "root:8,root.mail:5,root.other:1"),
+            ("root:2:throttle=1", 2, "root:6:throttle=1,root.mail:6"),
+        ):
+            with self.subTest(line=line):
+                self._configure_channels(line)
+                title = f"Mailings may use only {used} of this server's 8 workers"
+                self._assert_followed(title, 44, advised)
+
+    def test_channels_that_somebody_chose_are_left_alone(self):
+        """One job after the other, or a part of the workers for another channel."""
+        self._configure_server(workers=8)
+        for line in (
+            "root:6,root.mail:1:sequential",
+            "root:8,root.mail:4,root.second:2",
+            "root:6,root.mail:4,root.second:2",
+        ):
+            with self.subTest(line=line):
+                self._configure_channels(line)
+                self._assert_absent("Mailings may")
+
+    def test_workers_of_other_nodes_are_not_known(self):
+        """Where the runner calls another host, channels are for all nodes."""
+        self._set_environment(ODOO_QUEUE_JOB_HOST="balancer.example.com")
+        with patch.object(socket, "create_connection"):
+            self._configure_channels("root:8,root.mail:8")
+            self._assert_absent("Mailings may")
+            self._configure_channels("root:1")
+            self._assert_absent("Mailings may")
+
+    def test_one_worker_is_as_good_as_it_gets(self):
+        self._configure_server(workers=1)
+        self._configure_channels("root:1,root.mail:1")
+        self._assert_absent("Mailings may")
+        self._configure_channels("root:2,root.mail:2")
+        title = "Mailings may keep 2 workers busy, and this server has 1"
+        self._assert_followed(title, 41, "root:2,root.mail:1")
 
     def test_a_short_time_limit(self):
         self._assert_absent("limit_time_real")

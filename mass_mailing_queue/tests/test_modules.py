@@ -11,6 +11,7 @@ from odoo.tests import BaseCase, tagged
 
 from .. import (
     addresses,
+    capacities,
     discretion,
     links,
     parcels,
@@ -34,6 +35,7 @@ class TestModules(BaseCase):
             doctest.DocTestSuite(module)
             for module in (
                 addresses,
+                capacities,
                 discretion,
                 links,
                 replies,

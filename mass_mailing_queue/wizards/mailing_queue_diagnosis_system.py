@@ -7,6 +7,7 @@ from odoo import api, fields, models, tools
 from odoo.tools import config
 
 from .. import channels, sql_diagnosis, sql_runner
+from ..capacities import MAIL, effective_capacity
 from .mailing_queue_diagnosis_mailing import USUAL_LIMIT
 
 #: Scheduled actions without which mailings stop, or nobody is told.
@@ -94,17 +95,10 @@ class MailingQueueDiagnosis(models.TransientModel):
                         "No job runner is active: mailings are sent slowly, by the "
                         "scheduled action."
                     ),
-                    self._for_administrator(
-                        self.env._(
-                            "Add these lines to the server's configuration and restart "
-                            "it."
-                        )
+                    *self._describe_change(
+                        self.env["queue.job.channel"]._queue_describe_runner()
+                        or self._describe_restart()
                     ),
-                    [
-                        "[options]",
-                        "server_wide_modules = base,web,queue_job",
-                        *self._channel_lines(),
-                    ],
                 )
             ]
         host, port = channels.runner_address()
@@ -121,8 +115,11 @@ class MailingQueueDiagnosis(models.TransientModel):
                     ),
                     self._for_administrator(
                         self.env._(
-                            "Set host and port below [queue_job] in the server's "
-                            "configuration to where Odoo listens."
+                            "Set host and port in the section [queue_job] of the "
+                            "server's configuration, or %(host)s and %(port)s where "
+                            "the environment has them, to where Odoo listens.",
+                            host=channels.variable("host"),
+                            port=channels.variable("port"),
                         )
                     ),
                 )
@@ -155,55 +152,67 @@ class MailingQueueDiagnosis(models.TransientModel):
     # Configuration
     # ------------------------------------------------------------------
 
-    def _channel_lines(self):
-        """Return the lines for ``odoo.conf`` that suit the workers of this server."""
-        slots = channels.suggestion()
-        return ["[queue_job]", f"channels = root:{slots},root.mail:{slots}"]
+    def _describe_change(self, changes):
+        """Return a finding's advice and details: what to change in a configuration.
+
+        :param list changes: (what to do, its lines)
+        """
+        (advice, lines), *others = changes
+        for title, more in others:
+            lines = [*lines, title, *more]
+        return self._for_administrator(advice), lines
+
+    def _describe_restart(self):
+        """Say what may keep a runner that is configured from being one."""
+        return [
+            (
+                self.env._(
+                    "Odoo is configured to start one. It serves the databases that "
+                    "db_name names, or all of them, and looks for them only when it "
+                    "starts: restart Odoo. If that does not help, see the server's log."
+                ),
+                [],
+            ),
+            *self.env["queue.job.channel"]._queue_describe_recommended(),
+        ]
 
     def _check_channel(self, _mailings):
-        """Compare what the channel lets run with the workers there are."""
-        workers, wanted = config["workers"], channels.suggestion()
-        slots = channels.capacity("root.mail")
-        if slots < wanted:
-            return [
-                self._finding(
-                    44,
-                    self.env._(
-                        "The channel lets %(slots)s jobs of mailings run at a time "
-                        "(%(root)s), and this server has %(workers)s workers.",
-                        slots=slots,
-                        root=", ".join(
-                            f"{name}:{number}"
-                            for name, number in channels.configured().items()
-                        ),
-                        workers=workers,
-                    ),
-                    self._for_administrator(
-                        self.env._("Put this into the server's configuration.")
-                    ),
-                    self._channel_lines(),
+        """Compare what the channels let run with the workers there are."""
+        model = self.env["queue.job.channel"]
+        if "queue_job" not in config["server_wide_modules"] and not (
+            sql_runner.runner_leads(self.env.cr)
+        ):
+            # What is said of the runner has all the lines.
+            return []
+        configured = model._queue_configured()
+        now = effective_capacity(configured, MAIL)
+        then = effective_capacity(model._queue_recommended(), MAIL)
+        values = {
+            "now": now,
+            "workers": config["workers"],
+            "channels": ", ".join(
+                f"{name}:{channel.capacity}" for name, channel in configured.items()
+            ),
+        }
+        if now == then:
+            return []
+        return [
+            self._finding(
+                44 if now < then else 41,
+                self.env._(
+                    "Mailings may use only %(now)s of this server's %(workers)s "
+                    "workers (%(channels)s).",
+                    **values,
                 )
-            ]
-        if workers and slots >= workers:
-            return [
-                self._finding(
-                    41,
-                    self.env._(
-                        "Mailings may keep %(slots)s workers busy at a time, and this "
-                        "server has %(workers)s: people have to wait.",
-                        slots=slots,
-                        workers=workers,
-                    ),
-                    self._for_administrator(
-                        self.env._(
-                            "Unless other servers share the jobs, put this into the "
-                            "server's configuration."
-                        )
-                    ),
-                    self._channel_lines(),
-                )
-            ]
-        return []
+                if now < then
+                else self.env._(
+                    "Mailings may keep %(now)s workers busy, and this server has "
+                    "%(workers)s (%(channels)s): people have to wait.",
+                    **values,
+                ),
+                *self._describe_change(model._queue_describe_recommended()),
+            )
+        ]
 
     def _check_limit(self, _mailings):
         if not (advice := self._advise_on_limit()):

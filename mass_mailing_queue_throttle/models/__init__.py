@@ -13,3 +13,4 @@ from . import ir_mail_server
 from . import mailing_mailing
 from . import mailing_mailing_rehearsal
 from . import mailing_queue_metrics
+from . import queue_job_channel

@@ -3,22 +3,25 @@
 
 from odoo import api, fields, models
 
-from odoo.addons.mass_mailing_queue import channels
-from odoo.addons.queue_job.jobrunner import _channels
+from odoo.addons.mass_mailing_queue.capacities import (
+    ancestor_capacities,
+    effective_capacity,
+)
 
 
 class MailingProvider(models.Model):
     """How many workers the running configuration gives to an account's jobs.
 
-    ``odoo.conf`` stays the operator's: what does not fit is shown with the lines to
-    paste. Two servers of one database may be configured differently; what is shown is
-    the configuration of the one that is asked.
+    ``odoo.conf`` stays the operator's: what does not fit is shown with the lines that
+    change it. Two servers of one database may be configured differently; what is shown
+    is the configuration of the one that is asked.
     """
 
     # One large model in several files, by what a person does with it.
     _inherit = "mailing.provider"  # pylint: disable=consider-merging-classes-inherited
 
     channel_hint = fields.Char(compute="_compute_channel_hint")
+    channel_advice = fields.Char(compute="_compute_channel_hint")
     channel_lines = fields.Text(compute="_compute_channel_hint")
 
     def _channel_name(self):
@@ -27,74 +30,57 @@ class MailingProvider(models.Model):
 
     def _parallel_senders(self):
         """Return how many workers can send for this account at a time."""
-        slots = self._configured_slots()
-        return max(min(self.capacity, *slots.values()) if slots else self.capacity, 1)
-
-    def _configured_slots(self):
-        """Return the slots of the channels that this account's jobs pass through."""
-        return channels.passed(self._channel_name(), _channels())
+        channels = self.env["queue.job.channel"]._queue_configured()
+        capacity = effective_capacity(channels, self._channel_name())
+        return max(min(self.capacity, capacity or self.capacity), 1)
 
     @api.depends("capacity", "channel_id")
     def _compute_channel_hint(self):
-        """Say whether ``odoo.conf`` gives the account's channel what it can use."""
+        """Say whether the account's channel is configured for what it can use."""
+        model = self.env["queue.job.channel"]
+        now, then = model._queue_configured(), model._queue_recommended()
+        bounds = model._queue_bounds()
         for provider in self:
-            provider.channel_hint = provider.channel_lines = False
+            provider.channel_advice = provider.channel_lines = False
             channel = provider._channel_name()
-            slots = provider._configured_slots()
-            if not channel or not provider.capacity:
-                continue
-            provider.channel_hint = provider._describe_channel(channel, slots)
+            provider.channel_hint = channel in bounds and provider._describe_channel(
+                channel, now, then, bounds[channel]
+            )
             if provider.channel_hint:
-                provider.channel_lines = provider._channel_line(channel)
+                (advice, lines), *others = model._queue_describe_recommended()
+                for title, more in others:
+                    lines = [*lines, title, *more]
+                provider.channel_advice = advice
+                provider.channel_lines = "\n".join(lines)
 
-    def _describe_channel(self, channel, slots):
-        """Return what is wrong with the slots of the account's channel, or nothing."""
-        values = {"slots": slots.get(channel), "capacity": self.capacity}
-        if channel not in slots:
+    def _describe_channel(self, name, now, then, most):
+        """Return what is wrong with the capacity of the account's channel, or nothing.
+
+        :param dict now: channels as they are configured
+        :param dict then: those that are recommended
+        :param int most: jobs of the channel that can work at a time
+        """
+        before, after = (effective_capacity(found, name) for found in (now, then))
+        values = {"before": before, "after": after, "most": most, "channel": name}
+        if after < before > most:
+            if name in now:
+                return self.env._(
+                    "The channel %(channel)s lets %(before)s jobs run at a time, and "
+                    "the account allows %(most)s: further workers only wait.",
+                    **values,
+                )
             return self.env._(
-                "The account has no channel of its own in the server's configuration. "
-                "While its %(capacity)s senders are at work, further workers wait for "
-                "one of them to finish and are not available for other work.",
+                "The account's channel %(channel)s is not configured, so %(before)s of "
+                "its jobs may run at a time. The account allows %(most)s: further "
+                "workers only wait, and are not available for other work.",
                 **values,
             )
-        if slots[channel] > self.capacity:
+        if after > before:
+            found = ancestor_capacities(now, name)
+            values["channel"] = min(found, key=found.get, default="root")
             return self.env._(
-                "The server's configuration gives this account %(slots)s places, and "
-                "it takes %(capacity)s senders at a time: the other workers only wait.",
+                "The channel %(channel)s lets only %(before)s jobs run at a time. The "
+                "account and this server's workers allow %(after)s.",
                 **values,
-            )
-        if slots[channel] < self.capacity:
-            return self.env._(
-                "The server's configuration gives this account %(slots)s places: of "
-                "its %(capacity)s senders no more than that are at work.",
-                **values,
-            )
-        narrow = min(slots, key=slots.get)
-        if slots[narrow] < self.capacity:
-            return self.env._(
-                "The server's configuration gives the channel %(channel)s %(slots)s "
-                "places, fewer than the %(capacity)s senders of this account.",
-                channel=narrow,
-                slots=slots[narrow],
-                capacity=self.capacity,
             )
         return False
-
-    def _channel_line(self, channel):
-        """Return the lines for ``odoo.conf``: those there, and the account's own.
-
-        Channels that are too narrow for it are widened.
-        """
-        kept = []
-        for part in _channels().replace("\n", ",").split(","):
-            name, _colon, rest = part.strip().partition(":")
-            full = name if f"{name}.".startswith("root.") else f"root.{name}"
-            if not name or full == channel:
-                continue
-            slots, colon, options = rest.partition(":")
-            if channel.startswith(f"{full}.") and slots.strip() != "0":
-                count = int(slots) if slots.strip().isdecimal() else 1
-                rest = f"{max(count, self.capacity)}{colon}{options}"
-            kept.append(f"{name}:{rest}" if rest else name)
-        kept.append(f"{channel}:{self.capacity}")
-        return f"[queue_job]\nchannels = {','.join(kept)}"

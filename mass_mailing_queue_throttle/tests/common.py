@@ -1,12 +1,14 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
+import os
 from unittest.mock import patch
+
+from odoo.tools import config
 
 from odoo.addons.mass_mailing_queue.tests.common import QueueCase
 
 from .. import sql
-from ..models import mailing_provider_channel
 
 
 class ProviderCase(QueueCase):
@@ -55,8 +57,9 @@ class ProviderCase(QueueCase):
         self.env.cr.postcommit.run()
         self.env.invalidate_all()
 
-    def _configure(self, channels):
-        """Let the running configuration have these channels."""
-        self.startPatcher(
-            patch.object(mailing_provider_channel, "_channels", lambda: channels)
-        )
+    def _configure(self, channels, workers=8):
+        """Let the running configuration have these channels, and so many workers."""
+        values = {"ODOO_QUEUE_JOB_CHANNELS": channels}
+        self.startPatcher(patch.dict(os.environ, values))
+        self.startPatcher(patch.dict(config.options, {"workers": workers}))
+        self.env.invalidate_all()

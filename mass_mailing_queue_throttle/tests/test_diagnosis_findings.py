@@ -99,14 +99,28 @@ class TestDiagnosisFindings(DiagnosisCase, ProviderCase):
     # Channel
     # ------------------------------------------------------------------
 
-    def test_a_channel_that_does_not_fit_comes_with_the_lines_to_paste(self):
+    def test_a_channel_that_does_not_fit_comes_with_the_line_that_does(self):
+        """It is the account's, and nothing is left to say once it is configured."""
         self.provider.capacity = 2
         name = self.provider.channel_id.complete_name
         self.assertTrue(name)
-        title = "Account: The account has no channel of its own"
+        self._configure("root:6,root.mail:6")
+        title = f"Account: The account's channel {name} is not configured"
         found = self._found(title, 30)
-        line = f"root:2,root.mail:2,{name}:2"
-        self.assertEqual(found["details"], ["[queue_job]", f"channels = {line}"])
-        self.assertEqual(found["advice"], "Put this into the server's configuration.")
-        self._set_environment(ODOO_QUEUE_JOB_CHANNELS=line)
+        line = found["details"][0].partition("=")[2]
+        self.assertTrue(line.startswith(f"root:6,root.mail:6,{name}:2"))
+        self.assertEqual(found["advice"], self.provider.channel_advice)
+        self.assertEqual(found["details"], [self.provider.channel_lines])
+        self._configure(line)
+        self._assert_absent("Account: The")
+
+    def test_channel_and_account_get_the_same_advice(self):
+        """Diagnose on what is too narrow for both: one line silences both."""
+        self.provider.capacity = 2
+        self._configure("root:1")
+        first = self._found("Mailings may use only 1", 44)
+        second = self._found("Account: The channel root lets only 1", 30)
+        self.assertEqual(first["details"], second["details"])
+        self._configure(first["details"][0].partition("=")[2])
+        self._assert_absent("Mailings may")
         self._assert_absent("Account: The")

@@ -408,6 +408,7 @@ class TestProvider(ProviderCase):
 
     def test_marketer_sees_the_account_and_changes_nothing(self):
         self.provider.api_secret = "word"
+        self._configure("root:1")
         provider = self.provider.with_user(self.user)
         self.env.invalidate_all()
         # By itself: what the one reads as superuser, the next finds in the cache.
@@ -453,6 +454,7 @@ class TestProvider(ProviderCase):
         self.assertEqual(provider.state, "paused")
         provider.action_resume()
         provider.action_confirm()
+        self._configure("root:1")
         self.assertTrue(provider.read()[0]["channel_hint"])
         self._committed()
         server.unlink()

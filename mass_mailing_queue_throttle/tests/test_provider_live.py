@@ -2,11 +2,12 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
-from odoo.tools import format_datetime
+from odoo.tools import config, format_datetime
 
 from odoo.addons.mass_mailing_queue.sql_runner import RUNNER_LOCK
 
@@ -296,39 +297,94 @@ class TestProviderLive(ProviderCase):
         self.assertFalse(old.exists())
         self.assertTrue(new.exists())
 
-    def test_channel_that_does_not_fit_is_told_with_the_line_to_paste(self):
+    def test_channel_that_does_not_fit_comes_with_the_line_that_does(self):
         name = self.provider.channel_id.complete_name
         self.provider.capacity = 5
         for channels, hint, line in (
-            ("root:4", "no channel of its own", f"root:5,{name}:5"),
             (
-                "root:8,root.mail:4",
-                "no channel of its own",
-                f"root:8,root.mail:5,{name}:5",
+                "root:8,root.mail:7",
+                "not configured, so 7 of its jobs",
+                f"root:8,root.mail:7,{name}:5",
             ),
-            (f"root:8,{name}:7", "gives this account 7 places", f"root:8,{name}:5"),
-            (f"root:8,{name}:2", "gives this account 2 places", f"root:8,{name}:5"),
-            (f"root:3,{name}:5", "channel root 3 places", f"root:5,{name}:5"),
+            ("root:1", "channel root lets only 1", "root:6,root.mail:6,{name}:5"),
             (
-                f"root:8, mail:3:sequential\n{name}:5,root.other:1",
-                "channel root.mail 3 places",
-                f"root:8,mail:5:sequential,root.other:1,{name}:5",
+                f"root:6,{name}:7,root.other:1",
+                f"channel {name} lets 6 jobs run",
+                f"root:6,{name}:5,root.other:1",
+            ),
+            (
+                f"root:6,{name}:2",
+                f"channel {name} lets only 2",
+                f"root:6,{name}:5",
+            ),
+            (
+                f"root:3,{name}:5",
+                "channel root lets only 3",
+                f"root:6,{name}:5,root.mail:6",
+            ),
+            (
+                f"root:8, mail:3:throttle=1\n{name}:5,root.other:1",
+                "channel root.mail lets only 3",
+                f"root:8,root.mail:5:throttle=1,{name}:5,root.other:1",
             ),
         ):
             with self.subTest(channels=channels):
+                line = line.replace("{name}", name)
                 self._configure(channels)
-                self.provider.invalidate_recordset()
                 self.assertIn(hint, self.provider.channel_hint)
+                self.assertIn("environment variable", self.provider.channel_advice)
                 self.assertEqual(
-                    self.provider.channel_lines, f"[queue_job]\nchannels = {line}"
+                    self.provider.channel_lines, f"ODOO_QUEUE_JOB_CHANNELS={line}"
                 )
                 self._configure(line)
-                self.provider.invalidate_recordset()
-                self.assertFalse(self.provider.channel_hint, "once it is pasted")
+                self.assertFalse(self.provider.channel_hint, "once it is configured")
+
+    def test_channel_that_fits_is_left_alone(self):
+        """No more than the workers, the account, or somebody who chose allow."""
+        name = self.provider.channel_id.complete_name
+        self.provider.capacity = 5
+        for channels, workers in (
+            ("root:2,root.mail:2", 4),
+            (f"root:2,root.mail:2,{name}:5", 4),
+            (f"root:2,root.mail:2,{name}:9", 4),
+            ("root:5,root.mail:5", 7),
+            (f"root:6,root.mail:6,{name}:1:sequential", 8),
+            ("root:1", 0),
+        ):
+            with self.subTest(channels=channels, workers=workers):
+                self._configure(channels, workers)
+                self.assertFalse(self.provider.channel_hint)
+                self.assertFalse(self.provider.channel_lines)
+
+    def test_a_channel_may_be_another_databases_too(self):
+        """One that is wider than this account needs is not narrowed then."""
+        name = self.provider.channel_id.complete_name
+        self.provider.capacity = 3
+        self._configure(f"root:6,root.mail:6,{name}:5")
+        self.assertTrue(self.provider.channel_hint)
+        with patch.dict(config.options, {"db_name": ["one", "two"]}):
+            self._configure(f"root:6,root.mail:6,{name}:5")
+            self.assertFalse(self.provider.channel_hint)
+            self._configure(f"root:6,root.mail:6,{name}:2")
+            self.assertTrue(self.provider.channel_hint)
+
+    def test_accounts_are_advised_together(self):
+        """What suits one does not take the other's channel away."""
+        other = self._server("smtp.other.example.com").queue_provider_id
+        self.provider.capacity, other.capacity = 3, 2
+        self._configure("root:1")
+        self.assertTrue(self.provider.channel_hint and other.channel_hint)
+        self.assertEqual(self.provider.channel_lines, other.channel_lines)
+        self._configure(self.provider.channel_lines.partition("=")[2])
+        self.assertFalse(self.provider.channel_hint or other.channel_hint)
 
     def test_senders_are_as_many_as_channels_let_through(self):
         self.provider.capacity = 5
-        for channels, senders in (("root:8", 5), ("root:8,root.mail:3", 3), ("", 5)):
+        for channels, senders in (
+            ("root:8", 5),
+            ("root:8,root.mail:3", 3),
+            ("root:0", 5),
+        ):
             self._configure(channels)
             self.assertEqual(self.provider._parallel_senders(), senders, channels)
 

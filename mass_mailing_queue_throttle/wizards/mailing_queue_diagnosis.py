@@ -31,10 +31,9 @@ class MailingQueueDiagnosis(models.TransientModel):
                     self._finding(
                         30,
                         f"{provider.name}: {provider.channel_hint}",
-                        self._for_administrator(
-                            self.env._("Put this into the server's configuration.")
+                        *self._describe_change(
+                            self.env["queue.job.channel"]._queue_describe_recommended()
                         ),
-                        provider.channel_lines.split("\n"),
                     )
                 )
         return findings

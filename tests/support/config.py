@@ -36,7 +36,8 @@ class Config:
     def sections(self):
         """The file's content, by section."""
         host, port = self.runner_url or (HOST, self.port)
-        modules = ["base", "web"] + (["queue_job"] if self.channels else [])
+        # Odoo's default, and the runner.
+        modules = ["base", "rpc", "web"] + (["queue_job"] if self.channels else [])
         values = {
             "addons_path": ",".join(str(path) for path in self.addons_path),
             "data_dir": self.data_dir,

@@ -43,7 +43,7 @@ def run(scope, installs, suites, browser=False):
         port=free_port(),
         gevent_port=free_port(),
         cron_threads=0,
-        options={"server_wide_modules": f"base,web,{LATE_TESTS}"},
+        options={"server_wide_modules": f"base,rpc,web,{LATE_TESTS}"},
     )
     command = [
         workspace.environment.odoo,
