@@ -46,6 +46,8 @@ def use_all(env, step, mailing_id, stand_in):
     :param stand_in: the port of the server to rehearse with
     :return: what was to be seen, by name
     """
+    import os
+
     from odoo.addons.mass_mailing_queue_example.models.mailing_mailing import SEEN
 
     seen = {}
@@ -56,6 +58,10 @@ def use_all(env, step, mailing_id, stand_in):
     seen["server"] = mailing._queue_describe_server()
     seen["expected"] = mailing._queue_expected_seconds(2)
     seen["obstacle"] = mailing._queue_obstacle()
+    os.environ["ODOO_QUEUE_JOB_CHANNELS"] = "root:9"
+    recommended = env["queue.job.channel"]._queue_recommended()
+    seen["bound"] = recommended["root.mail.example"].capacity
+    del os.environ["ODOO_QUEUE_JOB_CHANNELS"]
     mailing.action_launch()
     env.cr.commit()
     mailing._job_plan()
@@ -117,6 +123,7 @@ def test_each_of_them_takes_effect(scope):
     assert seen["expected"] == 120
     assert "No job runner" in seen["obstacle"] and "No job runner" in seen["waits_for"]
     assert seen["seconds_left"] == 1
+    assert seen["bound"] == 3
     assert seen["jobs"] == ["root.mail.example"] * 3
     assert seen["finding"] == "The post is closed today."
     assert seen["alert"] == "raised"

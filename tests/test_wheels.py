@@ -1,4 +1,4 @@
-"""The packages, installed as the documentation says into an Odoo that has none of us.
+"""The addons, installed as the documentation says into an Odoo that has none of us.
 
 The commands and the configuration are the documentation's own blocks. What only this
 machine knows (ports, where PostgreSQL is) is added.
@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import zipfile
 from email import message_from_string
@@ -63,10 +64,17 @@ def repack(name, folder):
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory, environment):
-    """A folder with our wheels, built here, and with queue_job's."""
+    """A folder with our wheels, built here."""
     folder = tmp_path_factory.mktemp("wheels")
     for addon in ADDONS:
         pip(environment.python, "wheel", "--no-deps", "-w", folder, ROOT / addon)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """A folder with what PyPI has: queue_job, and nothing of ours."""
+    folder = tmp_path_factory.mktemp("index")
     repack(QUEUE_JOB, folder)
     return folder
 
@@ -136,36 +144,67 @@ def test_a_wheel_has_what_the_addon_needs(wheels, addon):
     ]
 
 
-def test_a_campaign_runs_as_the_documentation_says(wheels, plain, scope, postgres):
-    """pip, odoo.conf, the installation, the server, a list, Send."""
-    place = scope.place("plain")
+@pytest.fixture
+def repository(tmp_path):
+    """An archive of the addons, as somebody unpacks it; our clone is elsewhere."""
+    place = tmp_path / "mass-mailing-queue"
+    for addon in ADDONS:
+        shutil.copytree(
+            ROOT / addon,
+            place / addon,
+            ignore=shutil.ignore_patterns("__pycache__", "tests"),
+        )
+    return place
+
+
+def queue(place, environment):
+    """A clone of OCA/queue as far as it is needed: its folder."""
+    (found,) = Path(environment.python).parents[1].glob(
+        "lib/python3*/site-packages/odoo/addons/queue_job"
+    )
+    shutil.copytree(found, place / "queue" / "queue_job")
+    return place / "queue"
+
+
+@pytest.mark.parametrize("way", ["pip", "addons path"])
+def test_a_campaign_runs_as_the_documentation_says(
+    way, repository, index, plain, environment, scope, postgres
+):
+    """The installation, odoo.conf, the server, a list, Send."""
+    place = repository
     environ = {
         **os.environ,
         "PATH": f"{plain}{os.pathsep}{os.environ['PATH']}",
+        # Instead of PyPI: what is there, but not our packages.
         "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(wheels),
+        "PIP_FIND_LINKS": str(index),
+        "PIP_NO_BUILD_ISOLATION": "0",
     }
-    install, initialize, start = map(shlex.split, documented("INSTALL.md", "console"))
+    install, require, initialize, start = map(
+        shlex.split, documented("INSTALL.md", "console")
+    )
     name = run_name("plain")
     port = free_port()
+    folders = (*environment.addons_path, queue(place, environment), place)
     here = Config(
         database=name,
         postgres=postgres.parameters,
-        addons_path=(),
+        addons_path=folders if way == "addons path" else (),
         data_dir=place / "data",
         log=place / "odoo.log",
         port=port,
         gevent_port=free_port(),
         options={"with_demo": False},
     ).sections()["options"]
-    place.mkdir(parents=True, exist_ok=True)
+    if way == "pip":
+        here.pop("addons_path")
     (place / "odoo.conf").write_text(
         adapt(documented("CONFIGURE.md", "ini")[0], here, port)
     )
     log = place / "commands.log"
     with contextlib.ExitStack() as exits:
         exits.callback(postgres.drop, name)
-        for command in (install, initialize):
+        for command in (install if way == "pip" else require, initialize):
             process = Process(command[0], command, log, environ, cwd=place)
             exits.callback(process.stop)
             assert process.join(300) == 0, process.failure("failed")
@@ -197,6 +236,5 @@ def adapt(text, here, port):
     """The configuration of the documentation, with what only this machine knows."""
     given = set(re.findall(r"^(\w+) *=", text, re.MULTILINE))
     own = [f"{key} = {value}" for key, value in here.items() if key not in given]
-    own = [line for line in own if not line.startswith("addons_path")]
     text = text.replace("[options]\n", "\n".join(["[options]", *own, ""]), 1)
     return f"{text}\nport = {port}\nhost = {HOST}\n"

@@ -18,6 +18,7 @@ class Config:
         as an `odoo.conf` that nobody touched does
     :param runner_url: (host, port) that the runner calls; by default the server itself
     :param options: further options, over the ones here
+    :param pasted: text of a page, over all that; what only this machine knows is kept
     """
 
     database: str | None
@@ -32,6 +33,7 @@ class Config:
     channels: str | None = None
     runner_url: tuple | None = None
     options: dict = dataclasses.field(default_factory=dict)
+    pasted: str = ""
 
     def sections(self):
         """The file's content, by section."""
@@ -68,7 +70,30 @@ class Config:
                 "host": host,
                 "port": str(port),
             }
+        self._paste(sections)
         return sections
+
+    def _paste(self, sections):
+        """Change sections as the pasted text says."""
+        # As strict as Odoo: a section that is there twice is an error.
+        parser = configparser.RawConfigParser()
+        parser.read_string(self.pasted)
+        for name in parser.sections():
+            section = sections.setdefault(name, {})
+            for option, value in parser[name].items():
+                section[option] = self._known_here().get((name, option), value)
+
+    def _known_here(self):
+        """What pages have an example of, and only this machine knows."""
+        host, port = self.runner_url or (HOST, self.port)
+        return {
+            ("options", "addons_path"): ",".join(str(path) for path in self.addons_path),
+            ("options", "http_port"): str(self.port),
+            ("queue_job", "host"): host,
+            ("queue_job", "port"): str(port),
+            ("queue_job", "jobrunner_db_host"): str(self.postgres["host"]),
+            ("queue_job", "jobrunner_db_port"): str(self.postgres["port"]),
+        }
 
     def write(self, path):
         """Write the file and return its path."""

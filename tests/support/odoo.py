@@ -48,6 +48,7 @@ class OdooServer:
         self.database = database
         self.folder = Path(folder)
         self.log = self.folder / "odoo.log"
+        self.path = self.folder / "odoo.conf"
         self.environ = environ
         settings.setdefault("port", free_port())
         settings.setdefault("gevent_port", free_port())
@@ -78,16 +79,21 @@ class OdooServer:
     def running(self):
         return bool(self._process) and self._process.running
 
-    def start(self):
-        """Start it; when this returns, it answers."""
-        path = self.config.write(self.folder / "odoo.conf")
+    def start(self, edited=False, ready=None):
+        """Start it; when this returns, it answers.
+
+        :param edited: with its configuration file as somebody has left it
+        :param ready: tells whether it is started, where that is not that it answers
+        """
+        if not edited:
+            self.config.write(self.path)
         self._process = Process(
             "Odoo",
-            [self.environment.odoo, "-c", path],
+            [self.environment.odoo, "-c", self.path],
             log=self.log,
             environ=self.environ,
         )
-        self._process.wait_for(self._healthy, START_SECONDS)
+        self._process.wait_for(ready or self._healthy, START_SECONDS)
         return self
 
     def stop(self, seconds=STOP_SECONDS):
@@ -157,6 +163,10 @@ class OdooServer:
             for line in self._read_log().splitlines()
             if re.match(r"\S+ \S+ \d+ (ERROR|CRITICAL) ", line)
         ]
+
+    def says(self, text):
+        """Whether its log has this text."""
+        return text in self._read_log()
 
     def _read_log(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""

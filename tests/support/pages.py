@@ -44,7 +44,8 @@ class Block:
 
 #: Who runs a command that pages tell people to run, by how it begins.
 COMMANDS = {
-    "pip install odoo-addon-": "test_wheels.py",
+    "pip install ./mass_mailing_queue ": "test_wheels.py",
+    "pip install requests openupgradelib": "test_wheels.py",
     "odoo -c odoo.conf -i ": "test_wheels.py",
     "odoo -c odoo.conf -d database -u ": "test_migration.py",
     "odoo -c odoo.conf": "test_wheels.py",
@@ -53,8 +54,11 @@ COMMANDS = {
     "grep ": "test_documentation.py",
     "build/environment/venv/bin/python -m ": "test_documentation.py",
 }
-#: Who runs the blocks of a language.
-LANGUAGES = dict.fromkeys(("cfg", "ini", "sql", "yaml"), "test_documentation.py")
+#: Who runs the blocks of a language: `test_advice.py` has Odoo start with each `ini`.
+LANGUAGES = {
+    "ini": "test_advice.py",
+    **dict.fromkeys(("cfg", "sql", "yaml"), "test_documentation.py"),
+}
 
 
 def unknown_blocks():
