@@ -2,7 +2,6 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """Capacities of queue_job's channels that suit workers and accounts. Free of Odoo."""
 
-import math
 from dataclasses import dataclass, replace
 
 ROOT = "root"

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from . import campaigns
 from .support import pages
 from .support.environment import ROOT
-from .support.process import wait_until
 from .test_diagnosis import Clinic
 from .test_fuzz_modules import load
 
@@ -88,7 +87,9 @@ def test_odoo_starts_with_single_lines_of_pages(clinic, scope):
         if match[1] not in OTHER_PROGRAMS
     }
     assert {"db_maxconn", "limit_memory_hard"} <= {name for name, _value in lines}
-    pasted = "\n".join(f"{name} = {value}" for name, value in sorted(dict(lines).items()))
+    pasted = "\n".join(
+        f"{name} = {value}" for name, value in sorted(dict(lines).items())
+    )
     server = scope.server(clinic.database, pasted=f"[options]\n{pasted}").start()
     answers(server)
     assert not [
@@ -383,7 +384,12 @@ def follow_in_database(env, step, most, rules, capacities):
 @pytest.mark.parametrize(
     ("most", "rules", "capacities", "expected"),
     [
-        ("1", "", {}, ["ODOO_QUEUE_JOB_MAX_CAPACITY=6", "root.mail: 6", "{account}: 4"]),
+        (
+            "1",
+            "",
+            {},
+            ["ODOO_QUEUE_JOB_MAX_CAPACITY=6", "root.mail: 6", "{account}: 4"],
+        ),
         ("6", "", {"root": 2}, ["root: 6", "root.mail: 6", "{account}: 4"]),
         ("9", "{}:2,*:1", {}, None),
         ("6", "", {"root.mail": 3}, ["root.mail: 6", "{account}: 4"]),

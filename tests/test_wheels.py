@@ -159,8 +159,10 @@ def repository(tmp_path):
 
 def queue(place, environment):
     """A clone of OCA/queue as far as it is needed: its folder."""
-    (found,) = Path(environment.python).parents[1].glob(
-        "lib/python3*/site-packages/odoo/addons/queue_job"
+    (found,) = (
+        Path(environment.python)
+        .parents[1]
+        .glob("lib/python3*/site-packages/odoo/addons/queue_job")
     )
     shutil.copytree(found, place / "queue" / "queue_job")
     return place / "queue"

@@ -36,7 +36,7 @@ class TestChannels(BaseCase):
         return channels.place("channels", "root:2")
 
     def test_channels(self):
-        """Replaced, added to their section, or at the end with a section of their own."""
+        """Replaced, added to their section, or appended in a section of their own."""
         self._set_environment(ODOO_QUEUE_JOB_CHANNELS="")
         line = "channels = root:2"
         for text, expected in (
@@ -89,14 +89,12 @@ class TestChannels(BaseCase):
                     "append": ["[options]", line],
                     "replace": [line],
                     "command": [f"--load={modules},queue_job"],
-                    "environment": [
-                        f"ODOO_SERVER_WIDE_MODULES={modules},queue_job"
-                    ],
+                    "environment": [f"ODOO_SERVER_WIDE_MODULES={modules},queue_job"],
                 }
                 self.assertEqual(place, (kind, expected[kind]))
 
     def test_nodes(self):
-        """The workers of other nodes are unknown; their channels are somebody's choice."""
+        """Workers of other nodes are unknown; somebody has chosen their channels."""
         self.startPatcher(patch.dict(config.options, {"workers": 8}))
         for host, line, workers in (
             ("balancer.example.com", "root:3", None),

@@ -87,7 +87,9 @@ class Config:
         """What pages have an example of, and only this machine knows."""
         host, port = self.runner_url or (HOST, self.port)
         return {
-            ("options", "addons_path"): ",".join(str(path) for path in self.addons_path),
+            ("options", "addons_path"): ",".join(
+                str(path) for path in self.addons_path
+            ),
             ("options", "http_port"): str(self.port),
             ("queue_job", "host"): host,
             ("queue_job", "port"): str(port),
