@@ -165,6 +165,13 @@ def test_hours_of_one_weekday_open_again_after_a_change_of_the_clock(
 
 
 @given(hours_near_a_change(), st.floats(0, 1e7))
+@example(
+    (
+        SendingHours(frozenset({6}), 2.25, 2.75, "Europe/Berlin"),
+        datetime(2026, 3, 23, 12, tzinfo=timezone.utc),
+    ),
+    60.0,
+)
 def test_near_any_change_of_a_clock_the_next_opening_is_open(place, seconds):
     """In every time zone; how long sending lasts is known, too."""
     hours, moment = place
