@@ -462,12 +462,11 @@ def test_a_connection_that_has_rested_ends_by_itself():
     session = connected(server)
     session.linger = 0.2
     pool.put("key", session)
-    server.close()
-    assert pool.take("key") is None
-    closer = pool._closer
-    if closer:
+    if closer := pool._closer:
         closer.join(30)
+    assert pool.take("key") is None
     assert session.closed and not pool._closer
+    server.close()
 
 
 class Lease:
