@@ -46,7 +46,7 @@ def claim(env, step, mailing_id):
 
     trace = env["mailing.mailing"].browse(mailing_id).mailing_trace_ids[0]
     with Ledger(env) as ledger:
-        status, _attempts = ledger.run(
+        status, *_rest = ledger.run(
             sql.claim, trace.id, 7, "here:1", "<m@example.com>", 0, []
         )
         step(status)
