@@ -36,7 +36,7 @@ class Cargo:
 
         The first ones always find room.
 
-        :param list emails: as of ``mail.mail._prepare_outgoing_list``; their attachments
+        :param list emails: as of ``mail.mail._prepare_outgoing_list``; attachments
             are replaced by equal ones that are held already
         :return: whether they are taken in
         """

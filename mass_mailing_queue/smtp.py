@@ -27,7 +27,7 @@ PROBE_AFTER = 2.0
 #: clients after 300 s (``smtpd_timeout``), most providers much sooner.
 CLOSE_AFTER = 60.0
 
-#: How long somebody who waits for the lease of an idle session is not noticed (seconds).
+#: How long it may take until a lease that somebody waits for is given back (seconds).
 LOOK_SECONDS = 0.2
 
 #: A server that does not answer to QUIT is not waited for any longer (seconds).
@@ -50,15 +50,16 @@ class Session:
 
     A message is in doubt from just before its last bytes are handed to the network
     until the server's reply to them was read. They are handed over by themselves: what
-    fails before was not accepted; after, we know. ``awaiting_reply`` is true in between,
-    and stays true when the connection dies there, or the reply is none. ``handed_over``
-    is true once the last bytes were. ``accepted`` is true when the reply said so. All
-    three hold until :meth:`begin`. ``in_message`` is true from MAIL FROM on. ``lost`` is
-    set when the connection cannot be used any more, ``bypassed`` when a message was not
-    seen on its way. ``delivered`` counts the messages it has accepted; with
-    ``max_messages`` of them it is not used again (0: no bound), nor after it rested for
-    ``linger`` seconds. ``lease`` is what it holds while it rests, given back when it
-    ends: an object with a ``name``, ``is_wanted()`` (by somebody who waits for it) and
+    fails before was not accepted; after, we know. ``awaiting_reply`` is true in
+    between, and stays true when the connection dies there, or the reply is none.
+    ``handed_over`` is true once the last bytes were. ``accepted`` is true when the
+    reply said so. All three hold until :meth:`begin`. ``in_message`` is true from MAIL
+    FROM on. ``lost`` is set when the connection cannot be used any more, ``bypassed``
+    when a message was not seen on its way. ``delivered`` counts the messages it has
+    accepted; with ``max_messages`` of them it is not used again (0: no bound), nor
+    after it rested for ``linger`` seconds. ``lease`` is what it holds while it rests,
+    given back when it ends: an object with a ``name``, ``is_wanted()`` (by somebody who
+    waits for it) and
     ``close()``.
     """
 
@@ -170,9 +171,7 @@ class Session:
     def is_alive(self):
         """Return whether the next message can be tried on this session."""
         idle = time.monotonic() - self.last_used
-        if self.bypassed or (
-            self.max_messages and self.delivered >= self.max_messages
-        ):
+        if self.bypassed or (self.max_messages and self.delivered >= self.max_messages):
             return False
         if self.connection is None or idle < PROBE_AFTER:
             return True

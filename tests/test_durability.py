@@ -61,7 +61,9 @@ def decide(env, step, mailing_id, method):
 
 def write(env, step, mailing_id):
     """Write what nobody decided, commit, and stay there; runs inside Odoo."""
-    env.cr.execute("UPDATE mailing_mailing SET preview = 'x' WHERE id = %s", [mailing_id])
+    env.cr.execute(
+        "UPDATE mailing_mailing SET preview = 'x' WHERE id = %s", [mailing_id]
+    )
     env.cr.commit()
     step("written")
 
@@ -153,7 +155,9 @@ def settings(env, step):
 def test_only_off_is_changed_and_only_for_us(planned, chosen, ours):
     """What is as strong or stronger stays, and the next borrower has what it chose."""
     database, shell, _mailing_id = planned
-    database.execute(f"ALTER DATABASE {database.name} SET synchronous_commit = {chosen}")
+    database.execute(
+        f"ALTER DATABASE {database.name} SET synchronous_commit = {chosen}"
+    )
     (first, *_, backend), (second, timeout, other) = shell.run(settings)
     assert (first, second, timeout) == (ours, chosen, "0")
     assert backend == other

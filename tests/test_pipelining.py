@@ -1,6 +1,7 @@
 """Commands in one piece mean what they mean one by one, whatever a server answers."""
 
 import contextlib
+import functools
 import itertools
 import os
 import smtplib
@@ -277,9 +278,8 @@ def test_an_interruption_hides_no_delivery(pipelined, message):
         connection.ehlo()
         session = smtp.Session(connection)
         session.begin()
-        reached = interrupt(
-            place, lambda: connection.sendmail(SENDER, ADDRESSES, message)
-        )
+        send = functools.partial(connection.sendmail, SENDER, ADDRESSES, message)
+        reached = interrupt(place, send)
         connection.close()
         server.close()
         arrived = bool(server.messages)
@@ -303,7 +303,7 @@ def test_an_interruption_hides_no_delivery(pipelined, message):
     ],
 )
 def test_the_last_bytes_leave_by_themselves(pieces):
-    """However a message is handed over: nobody doubts before, and nothing is changed."""
+    """However a message is handed over: no doubt before, and nothing is changed."""
     server = Server()
     sent = []
 

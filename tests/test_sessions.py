@@ -143,7 +143,7 @@ def outcomes(database):
 
 @pytest.mark.parametrize("kind, name", [("wrapper", "Wrapper"), ("nothing", "None")])
 def test_a_connection_that_cannot_be_watched_is_refused(scope, kind, name):
-    """Nobody could say whether a message arrived whose answer was lost: none is sent."""
+    """Nobody could say whether a message whose answer is lost arrived: none is sent."""
     database, sink, shell, mailing_id = sending.prepare(scope, 3)
     reason = shell.run(send_with_another_connection, mailing_id=mailing_id, kind=kind)
     assert not sink.messages()
@@ -151,7 +151,9 @@ def test_a_connection_that_cannot_be_watched_is_refused(scope, kind, name):
     assert "deliveries cannot be confirmed" in reason and name in reason
 
 
-@pytest.mark.parametrize("fails, found", [(False, "sent"), (True, "error queue_in_doubt")])
+@pytest.mark.parametrize(
+    "fails, found", [(False, "sent"), (True, "error queue_in_doubt")]
+)
 def test_a_connection_that_delivers_past_us_is_used_once(scope, fails, found):
     """What it took has left, or may have; nothing more does before somebody looks."""
     database, sink, shell, mailing_id = sending.prepare(scope, 3)
@@ -178,7 +180,7 @@ def send_interrupted(env, step, mailing_id):
 
     files = {smtplib.__file__, smtp.__file__}
     transmit = deliver.MailingMailing._queue_transmit
-    lines = place = 0
+    lines = place = total = 0
 
     def trace(frame, event, _argument):
         nonlocal lines
@@ -203,7 +205,7 @@ def send_interrupted(env, step, mailing_id):
     deliver.MailingMailing._queue_transmit = interrupted
     mailing = env["mailing.mailing"].browse(mailing_id)
     for number, trace_ in enumerate(mailing.mailing_trace_ids):
-        place = number and total - 2 * number
+        place = total - 2 * number
         # Each on a connection of its own, as a process each would have.
         smtp.SESSIONS = smtp.SessionPool()
         try:
@@ -211,7 +213,7 @@ def send_interrupted(env, step, mailing_id):
         except TimeoutError:
             # Beyond what is caught: the reconciler finds the claim.
             env.cr.rollback()
-        total = total if number else lines
+        total = total or lines
         env.cr.execute("DELETE FROM mailing_queue_outage")
         env.cr.commit()
     return total

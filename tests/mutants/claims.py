@@ -46,8 +46,8 @@ mutant(
     "the claim that is on disk where synchronous_commit is off",
     (
         "ledger.py",
-        "+ _DURABLE.format(local=\"false\"),\n",
-        "+ \" NULL\",\n",
+        '+ _DURABLE.format(local="false"),\n',
+        '+ " NULL",\n',
     ),
     tests=["tests/test_durability.py::test_a_claim_survives"],
 )
@@ -56,7 +56,7 @@ mutant(
     "the decision that is on disk where synchronous_commit is off",
     (
         "ledger.py",
-        "    env.cr.execute(\"SELECT\" + _DURABLE.format(local=\"true\"))\n",
+        '    env.cr.execute("SELECT" + _DURABLE.format(local="true"))\n',
         "    return\n",
     ),
     tests=[
@@ -154,7 +154,8 @@ mutant(
     "the note that the final dot leaves",
     (
         "smtp.py",
-        "            self.handed_over = self.awaiting_reply = self._unanswered = True\n",
+        "            self.handed_over = self.awaiting_reply = self._unanswered = "
+        "True\n",
         "            self.handed_over = True\n",
     ),
     tests=[
@@ -167,10 +168,12 @@ mutant(
     "the window that opens before the last bytes leave",
     (
         "smtp.py",
-        "            self.handed_over = self.awaiting_reply = self._unanswered = True\n"
+        "            self.handed_over = self.awaiting_reply = self._unanswered = "
+        "True\n"
         "            send(data[-len(END) :])\n",
         "            send(data[-len(END) :])\n"
-        "            self.handed_over = self.awaiting_reply = self._unanswered = True\n",
+        "            self.handed_over = self.awaiting_reply = self._unanswered = "
+        "True\n",
     ),
     tests=[
         SESSIONS + "test_an_interruption_hides_no_delivery",

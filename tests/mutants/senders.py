@@ -257,9 +257,7 @@ mutant(
     "forked_with_sessions",
     "the connections that a forked process leaves to its parent",
     (SMTP, "os.register_at_fork(after_in_child=SESSIONS.abandon)\n", ""),
-    tests=[
-        PIPELINING + "test_a_forked_process_has_none_of_its_parents_connections"
-    ],
+    tests=[PIPELINING + "test_a_forked_process_has_none_of_its_parents_connections"],
 )
 mutant(
     "attachment_an_email",
