@@ -96,6 +96,7 @@ class Reply:
 # RFC 4954: 530 authentication required, 534 too weak, 535 invalid, 538 not encrypted
 _AUTH_CODES = (530, 534, 535, 538)
 
+
 def classify(code, text, command, now=None, recipients=(), sender=()):
     """Return what a reply means.
 

@@ -42,6 +42,7 @@ class Rule:
         object.__setattr__(self, "pattern", re.compile("|".join(self.phrases)))
 
     def matches(self, code, text, command):
+        """Return whether it counts for a reply; text is folded."""
         return (
             400 <= code <= 599
             and str(code)[0] in self.codes

@@ -10,6 +10,7 @@ differs from one recipient to the next before replies are compared.
 import hashlib
 import re
 import unicodedata
+from itertools import pairwise
 
 #: Stands for what was taken out. No word, and no part of any rule.
 TAKEN = "\N{OBJECT REPLACEMENT CHARACTER}"
@@ -283,6 +284,6 @@ def _hide_random(match):
     word = match[0]
     changes = sum(
         one.isupper() != other.isupper()
-        for one, other in zip(word, word[1:], strict=False)
+        for one, other in pairwise(word)
     )
     return TAKEN if changes > 0.45 * len(word) else word

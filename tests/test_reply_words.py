@@ -259,7 +259,7 @@ def test_different_replies_have_different_signatures():
 
 @example("a-" * 1000, "rcpt", ["a-a-a-a-a-a@a-a.a-a"])
 @example("a." * 1000, "data", ["a.a.a@a.a.a.a.a.a.a.a"])
-@example("\"'1" * 600, "data", ["\"'1\"@x"])
+@example("\"'1" * 600, "data", ['"\'1"@x'])
 @example("1:" * 1000, "data", ["::@[::1]"])
 @example("a@" * 1000, "data", ["@@@@"])
 @example("https://" * 250, "data", ["https://@https"])

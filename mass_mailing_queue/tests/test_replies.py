@@ -486,8 +486,7 @@ SIBLINGS = [
     ),
     (
         550,
-        "5.7.1 Client host rejected: cannot find your reverse hostname, "
-        "[192.0.2.1]",
+        "5.7.1 Client host rejected: cannot find your reverse hostname, [192.0.2.1]",
         "rcpt",
         ACCOUNT,
     ),
@@ -534,8 +533,7 @@ SIBLINGS = [
     ),
     (
         504,
-        "5.5.2 <news@example>: Sender address rejected: need fully-qualified "
-        "address",
+        "5.5.2 <news@example>: Sender address rejected: need fully-qualified address",
         "rcpt",
         SENDER,
     ),
@@ -557,8 +555,7 @@ SIBLINGS = [
     ),
     (
         450,
-        "4.7.1 <ann@example.net>: Recipient address rejected: Greylisted for 5 "
-        "minutes",
+        "4.7.1 <ann@example.net>: Recipient address rejected: Greylisted for 5 minutes",
         "rcpt",
         DEFERRED,
     ),
@@ -615,15 +612,13 @@ SIBLINGS = [
     # Sendmail
     (
         550,
-        "5.7.1 <ann@example.net>... Relaying denied. Proper authentication "
-        "required.",
+        "5.7.1 <ann@example.net>... Relaying denied. Proper authentication required.",
         "rcpt",
         ACCOUNT,
     ),
     (
         550,
-        "5.7.1 <ann@example.net>... Relaying denied. IP name lookup failed "
-        "[192.0.2.1]",
+        "5.7.1 <ann@example.net>... Relaying denied. IP name lookup failed [192.0.2.1]",
         "rcpt",
         ACCOUNT,
     ),
@@ -753,8 +748,7 @@ SIBLINGS = [
     ),
     (
         550,
-        "5.7.25 The IP address sending this message does not have a PTR record "
-        "setup",
+        "5.7.25 The IP address sending this message does not have a PTR record setup",
         "data",
         ACCOUNT,
     ),
