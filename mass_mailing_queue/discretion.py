@@ -76,6 +76,9 @@ def describe(error):
 
     With what it comes from, as upstream's errors of rendering do not say it; some quote
     the whole template and a traceback instead, which is left out.
+
+    >>> describe(ValueError("no such field")), describe(MemoryError())
+    ('no such field', 'Memory error')
     """
     text, cause = str(error), error
     for _depth in range(10):
@@ -83,7 +86,12 @@ def describe(error):
     if cause is not error:
         words = f"{type(cause).__name__}: {cause}"
         text = words if len(text) > MAX_REASON else f"{text} ({words})"
-    return clean(text, MAX_REASON)
+    return clean(text, MAX_REASON) or _class_in_words(error)
+
+
+def _class_in_words(error):
+    """Return what an exception is called, where it says nothing itself."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize()
 
 
 @contextmanager

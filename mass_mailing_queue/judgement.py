@@ -149,10 +149,10 @@ class Judge:
             return reply
         if session.delivered:
             # The next message gets a new connection.
-            return _come_back(reply, SUSPECT_WAITS if parcel.passed_over else 1)
+            return come_back(reply, SUSPECT_WAITS if parcel.passed_over else 1)
         if self._suspect(reply, parcel, server_ref, SUSPECTS):
             return reply
-        return _come_back(reply, SUSPECT_WAITS)
+        return come_back(reply, SUSPECT_WAITS)
 
     @staticmethod
     def _free_ends(reply, closed):
@@ -188,7 +188,7 @@ class Judge:
         return suspects >= limit
 
 
-def _come_back(reply, seconds):
+def come_back(reply, seconds):
     """Return the reply as one that has its recipient wait, without an attempt."""
     until = datetime.now(timezone.utc) + timedelta(seconds=seconds)
     return replace(reply, verdict=Verdict.PASSED_OVER, until=until)

@@ -2,16 +2,13 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 """The second connection on which claims and records are durable at once."""
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg2
 from psycopg2 import errors
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
 from odoo.modules import module
-from odoo.service.model import PG_CONCURRENCY_ERRORS_TO_RETRY
-
-from odoo.addons.queue_job.exception import RetryableJobError
 
 from .prepared import Prepared
 
@@ -142,26 +139,6 @@ class Ledger:
         return self._cr
 
 
-@contextmanager
-def retry_lost_connection():
-    """Have a job run again when its connection to PostgreSQL is lost.
-
-    queue_job does so for conflicts only; a restart of PostgreSQL is no bug either.
-    """
-    try:
-        yield
-    except psycopg2.Error as error:
-        if (
-            not is_server_trouble(error)
-            or isinstance(error, errors.InternalError_)
-            or error.pgcode in PG_CONCURRENCY_ERRORS_TO_RETRY
-        ):
-            raise
-        raise RetryableJobError(
-            f"PostgreSQL: {error}", seconds=5, ignore_retry=True
-        ) from error
-
-
 def in_foreign_test():
     """Return whether one of Odoo's tests runs that knows nothing of this addon.
 
@@ -198,6 +175,33 @@ def transaction(env):
     except BaseException:
         env.cr.rollback()
         raise
+
+
+@contextmanager
+def undone(env, apart=True):
+    """Return an environment of which nothing is kept, whatever is done in it.
+
+    It cannot commit: upstream does so when it has composed.
+
+    :param bool apart: on a connection of its own, which sees what is committed; or
+        on the caller's, which sees what the caller has written
+    """
+    if apart and not module.current_test:
+        with closing(env.registry.cursor()) as cr:
+            cr.commit = cr.flush
+            yield env(cr=cr)
+        return
+    kept = vars(env.cr).get("commit")
+    env.cr.commit = env.cr.flush
+    savepoint = env.cr.savepoint()
+    try:
+        yield env
+    finally:
+        savepoint.close(rollback=True)
+        del env.cr.commit
+        if kept is not None:
+            env.cr.commit = kept
+        env.invalidate_all(flush=False)
 
 
 def commit(env):

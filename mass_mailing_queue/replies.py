@@ -75,6 +75,8 @@ class Reply:
     :param signature: the same for the same refusal of other recipients (see
         :func:`~.reply_words.signature`), empty if no server said anything
     :param everybody: whether the same refusal of many recipients made it ours
+    :param trouble: what ended the attempt and has to end the job, if that was neither
+        the server nor the recipient
     """
 
     verdict: Verdict
@@ -88,6 +90,7 @@ class Reply:
     own: bool = False
     signature: str = ""
     everybody: bool = False
+    trouble: BaseException | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "text", clean(self.text))

@@ -60,20 +60,25 @@ def job_size(recipients, setting=0):
     return min(max(recipients // 1_000, SMALLEST_BATCH), LARGEST_BATCH)
 
 
-def time_budget(limit_time_real):
+def time_budget(limit_time_real, limit_time_cpu=0):
     """Return for how long a job may start new messages.
 
     A message that is under way when a worker is killed ends in doubt, so a job
-    stays far below the worker's limit; the rest of it is postponed.
+    stays far below the worker's limits; the rest of it is postponed.
 
     :param int limit_time_real: Odoo's wall clock limit of a worker (seconds),
         0 or less for none
+    :param int limit_time_cpu: that of its processor's time
     :return: seconds
 
-    >>> time_budget(120), time_budget(40), time_budget(0)
+    >>> time_budget(120, 60), time_budget(40, 60), time_budget(0)
     (30.0, 10.0, 30.0)
+    >>> time_budget(120, 10)
+    5.0
     """
-    return min(30.0, limit_time_real / 4) if limit_time_real > 0 else 30.0
+    real = limit_time_real / 4 if limit_time_real > 0 else 30.0
+    cpu = limit_time_cpu / 2 if limit_time_cpu > 0 else 30.0
+    return min(30.0, real, cpu)
 
 
 def chunk_size(largest, seconds_each, budget):

@@ -268,3 +268,80 @@ def fail_outgoing(cr, trace_id, reason):
         """,
         [reason, trace_id],
     )
+
+
+def put_off(cr, trace_ids, seconds):
+    """*ledger* Let waiting recipients wait longer; no attempt is spent."""
+    cr.execute(
+        """
+        UPDATE mailing_trace
+           SET queue_next_attempt = now() AT TIME ZONE 'utc'
+                                    + %s * interval '1 second',
+               write_date = now() AT TIME ZONE 'utc'
+         WHERE id = ANY(%s) AND trace_status = 'outgoing'
+        """,
+        [seconds, list(trace_ids)],
+    )
+
+
+def leave_out(cr, trace_ids, reason):
+    """*ledger* Settle recipients whom composing made no email to deliver for.
+
+    As the email stands that another addon changed: sent, failed, else cancelled. Those
+    who do not wait any more stay as they are.
+
+    :param str reason: what is said of those for whom the email says nothing
+    """
+    cr.execute(
+        """
+        UPDATE mailing_trace
+           SET trace_status = left_out.status,
+               sent_datetime = CASE WHEN left_out.status = 'sent'
+                                    THEN date_trunc('second', now() AT TIME ZONE 'utc')
+                                    END,
+               failure_type = left_out.failure_type,
+               failure_reason = CASE WHEN left_out.status <> 'sent'
+                                     THEN COALESCE(left_out.failure_reason, %s) END,
+               write_date = now() AT TIME ZONE 'utc'
+          FROM (SELECT trace.id AS trace_id,
+                       CASE mail.state WHEN 'sent' THEN 'sent'
+                                       WHEN 'exception' THEN 'error'
+                                       ELSE 'cancel' END AS status,
+                       CASE mail.state
+                            WHEN 'exception' THEN COALESCE(mail.failure_type, 'unknown')
+                            WHEN 'cancel' THEN mail.failure_type END AS failure_type,
+                       CASE WHEN mail.state IN ('exception', 'cancel')
+                            THEN NULLIF(mail.failure_reason, '') END AS failure_reason
+                  FROM mailing_trace trace
+             LEFT JOIN mail_mail mail ON mail.id = trace.mail_mail_id
+                 WHERE trace.id = ANY(%s)) left_out
+         WHERE id = left_out.trace_id AND trace_status = 'outgoing'
+        """,
+        [reason, list(trace_ids)],
+    )
+
+
+def peers(cr, mailing_id, trace_id, limit):
+    """*ledger* Return others of the mailing: who waits, else who got it, else anybody.
+
+    Any of them, as sorting a million for a few would cost a scan. Indexes:
+    ``mailing_trace_queue_open_idx``, ``mailing_trace_queue_progress_idx``.
+
+    :param int trace_id: who is not asked for, 0 for nobody
+    """
+    for wanted in (
+        ("outgoing",),
+        ("sent", "open", "reply", "process"),
+        ("error", "cancel"),
+    ):
+        cr.execute(
+            """
+            SELECT id FROM mailing_trace
+             WHERE mass_mailing_id = %s AND trace_status = ANY(%s)
+               AND queue_planned AND id <> %s LIMIT %s
+            """,
+            [mailing_id, list(wanted), trace_id, limit],
+        )
+        if found := [row[0] for row in cr.fetchall()]:
+            break
+    return found

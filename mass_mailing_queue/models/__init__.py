@@ -15,6 +15,7 @@ from . import mailing_queue_rehearsal
 from . import mailing_queue_sample
 from . import mailing_trace
 from . import mailing_mailing
+from . import mailing_mailing_content
 from . import mailing_mailing_check
 from . import mailing_mailing_plan
 from . import mailing_mailing_traces

@@ -179,6 +179,7 @@ class MailingMailing(models.Model):
         result = super().action_put_in_queue()
         now = fields.Datetime.now()
         for mailing in self._queue_adopt():
+            mailing._queue_check_server()
             mailing._queue_unpause()
             mailing._queue_plan_again()
             if not mailing.schedule_date or mailing.schedule_date <= now:

@@ -7,9 +7,10 @@ from odoo import models, tools
 
 from .. import sql
 from ..addresses import clean
-from ..discretion import conceal, describe
-from ..exceptions import DeliveryStopped, LinksMissing
-from ..ledger import is_server_trouble, transaction
+from ..discretion import describe
+from ..exceptions import LinksMissing
+from ..faults import is_trouble, try_again
+from ..ledger import transaction
 from ..links import Links
 from ..parcels import Cargo, Parcel, Route
 from ..shared_work import composing
@@ -28,7 +29,7 @@ class MailingMailing(models.Model):
 
         Runs upstream's composer, mail creation and ``_prepare_outgoing_list`` and
         commits. Content that cannot be rendered for one recipient fails that one; if it
-        can be for none of several, the content is at fault and nobody fails.
+        can be for nobody, the content is at fault and nobody fails.
 
         :return: list of :class:`Route`
         :raises DeliveryStopped: when the mailing is paused for its content
@@ -40,11 +41,8 @@ class MailingMailing(models.Model):
                 found, failed = self._queue_try_compose([trace_id])
                 routes += found
                 failures.update(failed)
-            if len(failures) == len(trace_ids):
-                error = conceal(describe(failures[trace_ids[0]]))
-                self._queue_request_pause("content", error)
-                raise DeliveryStopped(error)
         for trace_id, error in failures.items():
+            self._queue_blame_content(ledger, trace_id, describe(error))
             reason = self.env._("The email could not be made: %s", describe(error))
             ledger.run(sql.fail_outgoing, trace_id, reason)
         if failures:
@@ -55,22 +53,26 @@ class MailingMailing(models.Model):
         """Compose in a transaction of its own.
 
         :return: list of :class:`Route`, dict of the first trace's id → exception
-        :raises psycopg2.Error: if PostgreSQL is in trouble, and not the content
+        :raises Exception: of which no recipient is the cause, see ``faults.py``
         """
         made = []
-        try:
+
+        def compose():
             while True:
                 mailing = self.with_context(
                     mass_mailing_queue_links=self._queue_links(made=made)
                 )
                 try:
                     with transaction(self.env), composing():
-                        return mailing._queue_compose_chunk(trace_ids), {}
+                        return mailing._queue_compose_chunk(trace_ids)
                 except LinksMissing as missing:
                     self._queue_make_links(missing.vals_list)
-                    made += missing.vals_list
+                    made.extend(missing.vals_list)
+
+        try:
+            return try_again(compose), {}
         except Exception as error:
-            if is_server_trouble(error):
+            if is_trouble(error):
                 raise
             _logger.warning(
                 "Mailing %s: %s recipients from %s on cannot be composed (%s)",
@@ -101,17 +103,25 @@ class MailingMailing(models.Model):
         trace_by_record = {trace.res_id: trace.id for trace in traces - gone}
         if not trace_by_record:
             return []
+        self._queue_check_server()
+        self._queue_check_attachments()
         self.with_context(
             mass_mailing_queue_slice=True,
             mass_mailing_queue_traces=trace_by_record,
             mass_mailing_queue_links=links if isinstance(links, Links) else Links(),
         )._action_send_mail(res_ids=list(trace_by_record))
-        mails = (traces - gone).mail_mail_id.sudo()
+        # Another addon may have cancelled or sent one, or taken it for its own.
+        mails = (traces - gone).mail_mail_id.sudo().filtered(
+            lambda mail: mail.queue_managed and mail.state == "outgoing"
+        )
         for mail in mails:
             mail.mailing_trace_ids.write(
                 {"mail_mail_id_int": mail.id, "message_id": mail.message_id}
             )
-        return self._queue_prepare_routes(mails)
+        routes = self._queue_prepare_routes(mails)
+        for route in routes:
+            route.parcels = [parcel for parcel in route.parcels if parcel.emails]
+        return routes
 
     # Links of a queued mailing have the address that is mailed: what somebody does with
     # one, such as opting out, is looked up by it.

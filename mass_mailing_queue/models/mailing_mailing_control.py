@@ -52,11 +52,14 @@ class MailingMailing(models.Model):
         Attempts that a pause has cost are given back.
 
         What is being cancelled stays so: somebody was told that the rest gets nothing.
+
+        :raises UserError: if its content cannot be sent to anybody
         """
         self.check_access("write")
         for mailing in self._queue_under_way().filtered(
             lambda m: not m.queue_cancelled
         ):
+            mailing._queue_check_resume()
             self.env.flush_all()
             sql_people.begin_anew(self.env.cr, mailing.id)
             self.env.invalidate_all(flush=False)

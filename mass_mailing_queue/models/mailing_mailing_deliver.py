@@ -14,14 +14,16 @@ from psycopg2 import errors
 from odoo import models
 
 from .. import slicing, smtp, sql, sql_outage, sql_refusal
-from ..discretion import conceal_words
+from ..discretion import conceal_words, describe
 from ..exceptions import DeliveryPostponed, DeliveryStopped
-from ..judgement import Judge, stated_wait
+from ..faults import DECISIONS, RECIPIENT_AFTER, is_trouble, let_go
+from ..judgement import Judge, come_back, stated_wait
 from ..ledger import (
     commit,
     is_server_trouble,
 )
 from ..replies import Reply, Verdict
+from ..reply_words import signature
 
 _logger = logging.getLogger(__name__)
 
@@ -84,6 +86,8 @@ class MailingMailing(models.Model):
                 if session.lost:
                     session.close()
                     session = None
+                if reply.trouble:
+                    raise reply.trouble
                 if reply.text:
                     # Shown to more people than the recipient's trace.
                     text = conceal_words(reply.text, parcel.addresses())
@@ -126,18 +130,26 @@ class MailingMailing(models.Model):
         messages = failure = None
         try:
             messages = self._queue_build(route, parcel)
-        except psycopg2.Error:
-            # Not the recipient's fault, and nothing is claimed yet.
-            raise
         except Exception as error:
+            if is_trouble(error):
+                # Nothing is claimed yet.
+                raise
             # Recorded under a claim like any other outcome.
             failure = self._queue_read_failure(error, session, "build")
         if not self._queue_claim(ledger, parcel, token):
             return None
         reply = failure or self._queue_transmit(session, route, messages)
+        no_recipient = self.env["ir.mail_server"].NO_VALID_RECIPIENT
+        if failure or (reply.cause and reply.cause != no_recipient):
+            try:
+                self._queue_blame_content(ledger, parcel.trace_id, reply.text)
+            except Exception as error:
+                reply = self._queue_read_trouble(error)
         session.lost = session.is_lost_after(reply)
         server_ref = route.mail_server_id or 0
-        reply, reaction = judge.judge(reply, parcel, session, server_ref)
+        reaction = reply
+        if not reply.trouble:
+            reply, reaction = judge.judge(reply, parcel, session, server_ref)
         self._queue_record(ledger, parcel, token, reply)
         session.last_used = time.monotonic()
         if reply.verdict is Verdict.SENT:
@@ -221,24 +233,37 @@ class MailingMailing(models.Model):
                 accepted = True
                 # Whatever took it, it was not the connection that we watch.
                 session.bypassed |= session.unseen
-            except Exception as error:
+            except BaseException as error:
                 session.bypassed |= session.awaiting_reply and session.unseen
                 recipients = server.env.context.get("send_validated_to", ())
                 reply = self._queue_read_failure(error, session, "data", recipients)
                 if accepted or session.accepted:
                     # One of the record's addresses has it, or an addon failed at what
                     # it does after sending: sending again would be twice.
-                    return Reply(Verdict.SENT, reply.code, reply.enhanced, reply.text)
+                    return Reply(
+                        Verdict.SENT,
+                        reply.code,
+                        reply.enhanced,
+                        reply.text,
+                        trouble=reply.trouble,
+                    )
                 return reply
-        return Reply(Verdict.SENT if accepted else Verdict.REJECTED)
+        if not accepted:
+            return Reply(Verdict.REJECTED, text=self.env._("The email was empty."))
+        return Reply(Verdict.SENT)
 
     def _queue_read_failure(self, error, session, command, recipients=()):
         """Return what a failed attempt means, as its words have it.
 
         :param recipients: addresses that the answer may quote
         """
+        if is_trouble(error):
+            reply = self._queue_read_trouble(error)
+            if session.awaiting_reply:
+                reply = replace(reply, verdict=Verdict.IN_DOUBT)
+            return reply
         if session.awaiting_reply:
-            return Reply(Verdict.IN_DOUBT, text=str(error))
+            return Reply(Verdict.IN_DOUBT, text=describe(error))
         if isinstance(error, psycopg2.Error):
             # Odoo could not read what it needed to send: nothing was accepted.
             return Reply(Verdict.DEFERRED, text=f"PostgreSQL: {error}")
@@ -248,9 +273,31 @@ class MailingMailing(models.Model):
             return replace(reply, verdict=Verdict.DEFERRED)
         if reply is None:
             # Not the server: an address, a header or a character that cannot be sent.
-            args = [str(arg) for arg in error.args] or [type(error).__name__]
-            reply = Reply(Verdict.REJECTED, text=args[-1], cause=args[0])
+            args = [str(arg) for arg in error.args] or [""]
+            text = args[-1].strip() or describe(error)
+            cause = args[0] or text
+            reply = Reply(
+                Verdict.REJECTED,
+                text=text,
+                cause=cause,
+                # The same for everybody is nobody's own here, too.
+                signature=""
+                if cause == self.env["ir.mail_server"].NO_VALID_RECIPIENT
+                else signature(0, cause, command, recipients),
+            )
         return reply
+
+    def _queue_read_trouble(self, error):
+        """Return what it means that an attempt ended through no recipient's fault.
+
+        None is spent, and what ended it is raised again once that is recorded.
+        """
+        let_go(error)
+        reply = Reply(Verdict.PASSED_OVER, text=describe(error), trouble=error)
+        if isinstance(error, DECISIONS):
+            return reply
+        # The others go first: it may be this one that is too much.
+        return come_back(reply, RECIPIENT_AFTER)
 
     def _queue_record(self, ledger, parcel, token, reply):
         """Write what became of the recipient. Step 5.

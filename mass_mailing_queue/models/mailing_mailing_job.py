@@ -16,11 +16,8 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from .. import slicing, sql, sql_guard
 from ..discretion import discreet
 from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
-from ..ledger import (
-    Ledger,
-    commit,
-    retry_lost_connection,
-)
+from ..faults import DECISIONS, RECIPIENT_AFTER, is_shortage, retry_trouble
+from ..ledger import Ledger, commit
 from ..parcels import Cargo
 
 _logger = logging.getLogger(__name__)
@@ -55,8 +52,10 @@ class MailingMailing(models.Model):
         mailing = self.exists()
         if not mailing:
             return self.env._("The mailing was deleted.")
-        seconds = slicing.time_budget(config["limit_time_real"])
-        with retry_lost_connection(), Ledger(self.env) as ledger:
+        seconds = slicing.time_budget(
+            config["limit_time_real"], config["limit_time_cpu"]
+        )
+        with retry_trouble(), Ledger(self.env) as ledger:
             try:
                 mailing._queue_deliver(ledger, trace_ids, seconds)
             except DeliveryStopped as stopped:
@@ -158,11 +157,17 @@ class MailingMailing(models.Model):
             composing = time.monotonic()
             if composing > begun + seconds:
                 raise DeliveryPostponed(self.env._("The rest follows."), 0.05)
-            with Cargo() as cargo:
-                routes = self.with_context(
-                    mass_mailing_queue_cargo=cargo
-                )._queue_compose(ledger, due)
-            if later := [trace_id for route in routes for trace_id in route.later]:
+            try:
+                with Cargo() as cargo:
+                    routes = self.with_context(
+                        mass_mailing_queue_cargo=cargo
+                    )._queue_compose(ledger, due)
+            except Exception as error:
+                self._queue_take_less(ledger, due, error)
+                raise
+            later = [trace_id for route in routes for trace_id in route.later]
+            self._queue_settle_left_out(ledger, set(due).difference(later), routes)
+            if later:
                 LARGEST_CHUNK[key] = max(len(due) - len(later), 1)
                 trace_ids[:0] = later
             elif key in LARGEST_CHUNK:
@@ -178,6 +183,30 @@ class MailingMailing(models.Model):
                 self._queue_settle(routes, outcomes)
             # Not held while the next is composed.
             routes.clear()
+
+    def _queue_take_less(self, ledger, trace_ids, error):
+        """Compose for half as many next time if these did not fit into the worker.
+
+        Whom not even a worker of their own is enough for is tried again later, so that
+        the others go on.
+        """
+        if isinstance(error, DECISIONS) or not is_shortage(error):
+            return
+        LARGEST_CHUNK[self.env.cr.dbname, self.id] = max(len(trace_ids) // 2, 1)
+        if len(trace_ids) == 1:
+            ledger.run(sql.put_off, trace_ids, RECIPIENT_AFTER)
+
+    def _queue_settle_left_out(self, ledger, trace_ids, routes):
+        """Settle those for whom nothing came out of composing, though nothing failed.
+
+        Another addon left them out of the values or deleted, cancelled or sent their
+        email; they would be composed again and again. What it did is what becomes of
+        the recipient: sent or failed as the email is, else cancelled.
+        """
+        made = {parcel.trace_id for route in routes for parcel in route.parcels}
+        if left_out := [trace_id for trace_id in trace_ids if trace_id not in made]:
+            reason = self.env._("Another addon left this recipient out.")
+            ledger.run(sql.leave_out, left_out, reason)
 
     def _queue_check_may_send(self, ledger):
         """Make sure that there is something to do before anything is composed.

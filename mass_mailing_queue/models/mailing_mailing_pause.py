@@ -250,8 +250,8 @@ class MailingMailing(models.Model):
                 "this mailing. Resume if its recipients are still to get it."
             ),
             "content": self.env._(
-                "The email could be made for none of the last recipients. Mend the "
-                "content, then resume. Reason: %s",
+                "This email cannot be made for anybody. Fix its content, then resume. "
+                "Reason: %s",
                 detail,
             ),
             "failures": self.env._(

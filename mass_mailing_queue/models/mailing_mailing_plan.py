@@ -11,7 +11,8 @@ from odoo.addons.queue_job.exception import RetryableJobError
 
 from .. import slicing, sql, sql_guard, sql_plan
 from ..discretion import discreet
-from ..ledger import Ledger, retry_lost_connection, transaction
+from ..faults import is_conflict, is_trouble, retry_trouble
+from ..ledger import Ledger, transaction
 
 
 class MailingMailing(models.Model):
@@ -43,7 +44,7 @@ class MailingMailing(models.Model):
         if not mailing:
             return self.env._("The mailing was deleted.")
         deadline = time.monotonic() + slicing.time_budget(config["limit_time_real"])
-        with retry_lost_connection(), Ledger(self.env) as ledger:
+        with retry_trouble(), Ledger(self.env) as ledger:
             if reason := ledger.run(sql_guard.guard_check):
                 mailing._queue_request_pause(reason)
                 return self.env._("Paused: this database may be a copy.")
@@ -125,11 +126,15 @@ class MailingMailing(models.Model):
         differs by recipient cannot be shared anyway.
         """
         first = self._queue_next_records()
-        if first and self.body_html:
-            self.env["mail.compose.message"].with_context(
+        if not (first and self.body_html):
+            return
+        composer = (
+            self.env["mail.compose.message"]
+            .with_context(
                 **self._get_mass_mailing_context(),
                 mass_mailing_queue_links=self._queue_links(make=True),
-            ).new(
+            )
+            .new(
                 {
                     "composition_mode": "mass_mail",
                     "model": self.mailing_model_real,
@@ -137,7 +142,15 @@ class MailingMailing(models.Model):
                     # the body rendered by QWeb, which writes some links another way.
                     "body": self._prepend_preview(self.body_html, self.preview),
                 }
-            )._render_field("body", first, compute_lang=True)
+            )
+        )
+        try:
+            with self.env.cr.savepoint():
+                composer._render_field("body", first, compute_lang=True)
+        except Exception as error:
+            # Whether the content is at fault shows when it is composed.
+            if is_trouble(error) or is_conflict(error):
+                raise
 
     # ------------------------------------------------------------------
     # Slices

@@ -4,14 +4,13 @@
 
 from dataclasses import replace
 
-import psycopg2
-
 from odoo import models
 from odoo.tools import config
 
 from .. import slicing, smtp, sql_outage
-from ..discretion import conceal_words, login_words
+from ..discretion import conceal_words, describe, login_words
 from ..exceptions import AccountBroken, DeliveryPostponed, DeliveryStopped
+from ..faults import is_trouble
 from ..judgement import stated_wait
 from ..replies import Reply, Verdict
 
@@ -60,14 +59,14 @@ class MailingMailing(models.Model):
             return session
         try:
             connection = self._queue_connect(route)
-        except psycopg2.Error:
-            raise
         except Exception as error:
+            if is_trouble(error):
+                raise
             reply = smtp.read_failure(error, "connect")
             if reply is None:
                 # No server configured, an archived one, an unreadable certificate: the
                 # account's other servers may work.
-                reply = Reply(Verdict.BROKEN, text=str(error))
+                reply = Reply(Verdict.BROKEN, text=describe(error))
         else:
             session = smtp.Session(connection)
             if not session.watched and not self.env["ir.mail_server"]._disable_send():

@@ -3,10 +3,9 @@
 
 import logging
 
-from psycopg2 import errors
-
 from odoo import models
 
+from ..faults import is_conflict, is_trouble
 from ..ledger import transaction
 from ..replies import Verdict
 
@@ -35,8 +34,11 @@ class MailingMailing(models.Model):
                 with transaction(self.env):
                     self._queue_settle_mails(mail_ids, outcomes, addresses)
                 return
-            except errors.SerializationFailure:
-                # An open or a bounce wrote one of the traces at the same moment.
+            except Exception as error:
+                # An open or a bounce wrote one of the traces at the same moment, or
+                # another addon what another worker writes.
+                if not (is_trouble(error) or is_conflict(error)):
+                    raise
                 if attempt == 2:
                     _logger.info("Mailing %s: mails are settled later", self.id)
 

@@ -21,6 +21,8 @@ class MailingTrace(models.Model):
     outgoing      process       a worker's claim, committed before a byte leaves
     outgoing      cancel        a claim or the composer (late opt-out), or Cancel
     outgoing      error         the composer: its message cannot be made
+    outgoing      cancel,       the job: another addon left it out of composing,
+                  error, sent   or has failed or sent its email
     process       sent          the claim's worker: the server accepted it
     process       error         the claim's worker: the server refused it for good
     process       outgoing      the claim's worker: not accepted, to be tried again

@@ -6,6 +6,7 @@ from . import test_control
 from . import test_deliver
 from . import test_diagnosis_findings
 from . import test_diagnosis_latency
+from . import test_faults
 from . import test_help
 from . import test_ledger
 from . import test_hooks

@@ -131,10 +131,19 @@ class TestPause(QueueCase):
         self._perform(self._jobs("_job_plan"))
         self._perform(self._jobs("_job_send")[0])
         self._perform(self._jobs("_job_send")[0])
-        with patch.object(
-            type(self.mailing), "_queue_compose_chunk", side_effect=ValueError("no")
-        ):
-            self._perform(self._jobs("_job_send")[0])
+        job = self._jobs("_job_send")[0]
+        compose = type(self.mailing)._queue_compose_chunk
+        bad = self._traces(self.mailing).filtered(
+            lambda trace: trace.queue_job_uuid == job.uuid
+        )
+
+        def composing(mailing, trace_ids):
+            if bad.id in trace_ids:
+                raise ValueError("no")
+            return compose(mailing, trace_ids)
+
+        with patch.object(type(self.mailing), "_queue_compose_chunk", composing):
+            self._perform(job)
         self._run_jobs()
         self.assertTrue(self.mailing.queue_paused)
         self.assertIn("1 × The email could not be", self.mailing.queue_pause_reason)

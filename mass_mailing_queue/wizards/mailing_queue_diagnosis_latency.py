@@ -5,13 +5,14 @@ import os
 import smtplib
 import socket
 import time
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from odoo import api, models
 from odoo.tools import config, email_normalize
 
 from .. import smtp
 from ..discretion import conceal, conceal_words, describe
+from ..ledger import undone
 from ..message_parts import measure_parts
 from ..replies import classify
 from ..shared_work import composing
@@ -111,23 +112,12 @@ class MailingQueueDiagnosis(models.TransientModel):
 
         :return: an ``email.message.EmailMessage``, ``None`` if there is nobody
         """
-        with self._undone() as env:
+        with undone(self.env) as env:
             jobs = mailing.with_env(env)._queue_for_jobs()
             for res_id in jobs._queue_next_records(limit=MAX_SERVERS):
                 if message := self._make_message(jobs, res_id, times):
                     return message
         return None
-
-    @contextmanager
-    def _undone(self):
-        """Return an environment of which nothing is kept.
-
-        On a connection of its own that cannot commit: upstream does so when it has
-        composed.
-        """
-        with closing(self.env.registry.cursor()) as cr:
-            cr.commit = cr.flush
-            yield self.env(cr=cr)
 
     def _make_message(self, jobs, res_id, times):
         trace = jobs.env["mailing.trace"].create(

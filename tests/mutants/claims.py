@@ -143,7 +143,11 @@ mutant(
 mutant(
     "doubt_not_seen",
     "the watch over the moment that nobody can answer for",
-    (DELIVER, "        if session.awaiting_reply:\n", "        if False:\n"),
+    (
+        DELIVER,
+        "        if session.awaiting_reply:\n            return",
+        "        if False:\n            return",
+    ),
     tests=[
         "TestDeliver.test_lost_answer_is_in_doubt_and_stays",
         CRASHES + "test_h8_connection_lost_before_the_answer",

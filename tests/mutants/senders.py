@@ -295,16 +295,6 @@ mutant(
     tests=["TestDeliver.test_no_message_starts_after_the_jobs_time"],
 )
 mutant(
-    "content_fails_all",
-    "the pause when the content is at fault",
-    (
-        COMPOSE,
-        "            if len(failures) == len(trace_ids):\n",
-        "            if False:\n",
-    ),
-    tests=["TestDeliver.test_content_that_fails_for_all_pauses"],
-)
-mutant(
     "old_snapshot_settles",
     "the fresh snapshot under which mails are settled",
     (
