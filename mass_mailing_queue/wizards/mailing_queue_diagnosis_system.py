@@ -8,6 +8,7 @@ from odoo.tools import config
 
 from .. import channels, sql_diagnosis, sql_runner
 from ..capacities import MAIL, effective_capacity
+from ..wording import plural
 from .mailing_queue_diagnosis_mailing import USUAL_LIMIT
 
 #: Scheduled actions without which mailings stop, or nobody is told.
@@ -205,9 +206,17 @@ class MailingQueueDiagnosis(models.TransientModel):
                     **values,
                 )
                 if now < then
-                else self.env._(
-                    "Mailings may keep %(now)s workers busy, and this server has "
-                    "%(workers)s (%(channels)s): people have to wait.",
+                else plural(
+                    self.env,
+                    now,
+                    self.env._(
+                        "Mailings may keep %(count)s worker busy, and this server has "
+                        "%(workers)s (%(channels)s): people have to wait."
+                    ),
+                    self.env._(
+                        "Mailings may keep %(count)s workers busy, and this server has "
+                        "%(workers)s (%(channels)s): people have to wait."
+                    ),
                     **values,
                 ),
                 *self._describe_change(model._queue_describe_recommended()),

@@ -7,6 +7,7 @@ from odoo.addons.mass_mailing_queue.capacities import (
     ancestor_capacities,
     effective_capacity,
 )
+from odoo.addons.mass_mailing_queue.wording import plural
 
 
 class MailingProvider(models.Model):
@@ -78,9 +79,17 @@ class MailingProvider(models.Model):
         if after > before:
             found = ancestor_capacities(now, name)
             values["channel"] = min(found, key=found.get, default="root")
-            return self.env._(
-                "The channel %(channel)s lets only %(before)s jobs run at a time. The "
-                "account and this server's workers allow %(after)s.",
+            return plural(
+                self.env,
+                before,
+                self.env._(
+                    "The channel %(channel)s lets only %(count)s job run at a time. "
+                    "The account and this server's workers allow %(after)s."
+                ),
+                self.env._(
+                    "The channel %(channel)s lets only %(count)s jobs run at a time. "
+                    "The account and this server's workers allow %(after)s."
+                ),
                 **values,
             )
         return False
