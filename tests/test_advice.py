@@ -26,9 +26,10 @@ SENDERS = 2
 (capacities,) = load("mass_mailing_queue", "capacities")
 
 ADDONS = ROOT / "tests" / "addons"
-ODOO_LINE = re.compile(r"`(\w+) = ([^`]+)`")
-#: Lines for other programs. What begins so is no option of Odoo.
-OTHER_PROGRAMS = ("pool_mode", "client_connection_check_interval")
+LINE = re.compile(r"`(\w+) = ([^`]+)`")
+#: Settings of PostgreSQL, and of PgBouncer, of which pages tell.
+POSTGRESQL = ("client_connection_check_interval", "synchronous_commit")
+PGBOUNCER = ("pool_mode",)
 #: What the pages say of options that Odoo does not have.
 UNKNOWN = ("mail_mass_mailing_batch_size",)
 #: Options of which texts on screens give values, and these values.
@@ -83,8 +84,8 @@ def test_odoo_starts_with_single_lines_of_pages(clinic, scope):
     lines = {
         match.groups()
         for page in pages.fragments()
-        for match in ODOO_LINE.finditer(page.read_text())
-        if match[1] not in OTHER_PROGRAMS
+        for match in LINE.finditer(page.read_text())
+        if match[1] not in (*POSTGRESQL, *PGBOUNCER)
     }
     assert {"db_maxconn", "limit_memory_hard"} <= {name for name, _value in lines}
     pasted = "\n".join(
@@ -97,14 +98,17 @@ def test_odoo_starts_with_single_lines_of_pages(clinic, scope):
     ]
 
 
-def test_postgresql_takes_the_line_for_it(clinic):
-    (line,) = [
+def test_postgresql_takes_its_settings(clinic):
+    """Whether they are advice or not, they are spelled as it knows them."""
+    found = {
         match
         for page in pages.fragments()
-        for match in ODOO_LINE.findall(page.read_text())
-        if match[0] == "client_connection_check_interval"
-    ]
-    clinic.database.execute(f"SET {line[0]} = '{line[1]}'")
+        for match in LINE.findall(page.read_text())
+        if match[0] in POSTGRESQL
+    }
+    assert {name for name, _value in found} == set(POSTGRESQL)
+    for name, value in found:
+        clinic.database.execute(f"SET {name} = '{value}'")
 
 
 # ----------------------------------------------------------------------
