@@ -61,7 +61,9 @@ class HelpCase:
         for view in self._records("ir.ui.view").filtered("model"):
             for node in etree.fromstring(view.arch).iterfind(".//field[@placeholder]"):
                 model = self.env[view.model]
-                for parent in node.iterancestors("field"):
+                # A column of an embedded list has its own model.
+                if node.xpath("ancestor::list"):
+                    parent = next(node.iterancestors("field"))
                     model = self.env[model._fields[parent.get("name")].comodel_name]
                 field, readonly = model._fields[node.get("name")], node.get("readonly")
                 found += 1
