@@ -73,6 +73,14 @@ class Parcel:
     emails: list
     email_from: str
     list_ids: list
+    #: of its record, normalized, the first one first, as it was composed for them
+    found: list = field(default_factory=list)
+    #: as the trace has it: the address that was judged
+    email: str | None = None
+    #: as the trace has it: those that it goes to, if it is not just that one
+    queue_emails: str | None = None
+    #: nobody is left whom it could go to
+    left_out: bool = False
     #: before this one, once it is claimed
     attempts: int = 0
     #: how often it ended without an attempt although others were accepted
@@ -83,6 +91,30 @@ class Parcel:
     def addresses(self):
         """Return the addresses (normalized) that its emails go to, as a set."""
         return {to for email in self.emails for to in email["email_to_normalized"]}
+
+    def is_judged(self):
+        """Return whether it goes to the one address that its trace has."""
+        return not self.found or (
+            self.found == [self.email] and not self.queue_emails
+        )
+
+    def leave_out(self, addresses, normalize):
+        """Send to none of these addresses.
+
+        :param normalize: returns the address, as it is judged, of what is mailed
+        """
+        for email in self.emails:
+            email["email_to"] = [
+                to for to in email["email_to"] if normalize(to) not in addresses
+            ]
+            email["email_to_normalized"] = [
+                to
+                for to in email["email_to_normalized"]
+                if normalize(to) not in addresses
+            ]
+        self.emails = [
+            email for email in self.emails if email["email_to"] or email["email_cc"]
+        ]
 
 
 @dataclass

@@ -15,7 +15,9 @@ from .prepared import execute_prepared
 LOCK_CLAIM = 7_221_901
 LOCK_PLAN = 7_221_902
 LOCK_FINISH = 7_221_903
-LOCK_SAMPLE = 7_221_905
+# Of who decides which addresses a mailing goes to; in an A/B test, its campaign's.
+LOCK_ADDRESSES = 7_221_904
+LOCK_CAMPAIGN = 7_221_905
 LOCK_LINKS = 7_221_911
 
 
@@ -29,14 +31,28 @@ def try_lock(cr, namespace, key):
     return cr.fetchone()[0]
 
 
+def wait_for_lock(cr, namespace, key):
+    """*ledger* Wait in line for an advisory lock, and leave it to the next one.
+
+    :raises psycopg2.errors.LockNotAvailable: after the ledger's time
+    """
+    cr.execute(
+        "SELECT pg_advisory_xact_lock(%s, %s)",
+        [namespace, key],
+        log_exceptions=False,
+    )
+
+
 def mailing_refusal(cr, mailing_id):
     """*ledger* Return why the mailing sends nothing now, or ``None`` if it may.
 
-    :return: ``deleted``, ``paused`` or ``stopped``
+    :return: ``deleted``, ``paused``, ``replanned`` or ``stopped``
     """
     cr.execute(
         """
         SELECT CASE WHEN queue_paused THEN 'paused'
+                    WHEN queue_audience_changed AND state = 'sending'
+                         AND NOT COALESCE(queue_cancelled, false) THEN 'replanned'
                     WHEN state = 'sending' AND NOT COALESCE(queue_cancelled, false)
                     THEN NULL ELSE 'stopped' END
           FROM mailing_mailing WHERE id = %s
@@ -114,7 +130,11 @@ _CLAIM = """
           AND NOT COALESCE(trace.queue_held, false)
           AND COALESCE(trace.queue_next_attempt, '-infinity')
               <= now() AT TIME ZONE 'utc'
+          AND (%(email)s::text IS NULL
+               OR (trace.email = %(email)s
+                   AND COALESCE(trace.queue_emails, '') = %(emails)s))
           AND mailing.state = 'sending'
+          AND NOT COALESCE(mailing.queue_audience_changed, false)
           AND NOT COALESCE(mailing.queue_paused, false)
           AND NOT COALESCE(mailing.queue_cancelled, false)
     RETURNING trace.trace_status, COALESCE(trace.queue_attempts, 0),
@@ -128,21 +148,28 @@ _CLAIM_TYPES = {
     "message_id": "text",
     "mail_id": "int",
     "list_ids": "int[]",
+    "email": "text",
+    "emails": "text",
 }
 
 
-def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
+def claim(
+    cr, trace_id, token, worker, message_id, mail_id, list_ids, email=None, emails=None
+):
     """*ledger* Claim one recipient: from here on the message may leave.
 
     Won by one worker only, and durable when it returns. The mailing must still send,
-    and an address that was blacklisted or opted out since it was planned is cancelled
-    instead. Locks the trace row; reads the mailing without a lock.
+    the addresses that the message goes to are those that the trace has, and an address
+    that was blacklisted or opted out since it was planned is cancelled instead. Locks
+    the trace row; reads the mailing without a lock.
 
     :param int token: the worker's claim token, whose advisory lock it holds
     :param str worker: node and process, for people
     :param str message_id: Message-ID that is about to leave
     :param int mail_id: the mail whose id its tracking pixel carries
     :param list list_ids: mailing lists whose opt-outs count
+    :param str email: the address that was judged; ``None`` for whatever it is
+    :param str emails: those that the message goes to, if it is not just that one
     :return: (``process`` when claimed, ``cancel`` when excluded, ``None`` when the
         recipient is not to be sent to now or any more; attempts so far; how often it
         was passed over; the end of the second in which it was claimed before, ``None``
@@ -160,6 +187,8 @@ def claim(cr, trace_id, token, worker, message_id, mail_id, list_ids):
             "message_id": message_id,
             "mail_id": mail_id,
             "list_ids": list(list_ids),
+            "email": email,
+            "emails": emails or "",
         },
     )
     return cr.fetchone() or (None, 0, 0, None)

@@ -26,6 +26,29 @@ def cancel_outgoing(cr, mailing_id, limit):
     return cr.rowcount
 
 
+def cancel_former(cr, mailing_id, limit, reason):
+    """*ledger* Cancel up to ``limit`` who wait of an audience that was changed.
+
+    Waits for the rows that a worker is composing for.
+    """
+    cr.execute(
+        """
+        UPDATE mailing_trace
+           SET trace_status = 'cancel', failure_type = 'queue_audience',
+               failure_reason = %s, queue_held = false,
+               write_date = now() AT TIME ZONE 'utc'
+         WHERE id IN (SELECT id FROM mailing_trace
+                       WHERE mass_mailing_id = %s AND trace_status = 'outgoing'
+                         AND queue_planned
+                         AND EXISTS (SELECT 1 FROM mailing_mailing
+                                      WHERE id = %s AND queue_audience_changed)
+                       ORDER BY id LIMIT %s FOR UPDATE)
+        """,
+        [reason, mailing_id, mailing_id, limit],
+    )
+    return cr.rowcount
+
+
 def begin_anew(cr, mailing_id):
     """Let held recipients be sent after all, and give back the attempts spent so far.
 

@@ -3,26 +3,45 @@
 """What the fan-out asks and writes: who is a recipient, who is known already."""
 
 
-def plan_position(cr, mailing_id):
-    """*ledger* Return how many times the mailing's plan was moved on, as committed."""
+def plan_position(cr, mailing_id, campaign_id=None):
+    """Return how many times the mailing's plan was moved on, as the cursor sees it.
+
+    :param campaign_id: of an A/B test: the plans of all its mailings
+    """
     cr.execute(
-        "SELECT COALESCE(queue_slices, 0) FROM mailing_mailing WHERE id = %s",
-        [mailing_id],
+        """
+        SELECT COALESCE(sum(queue_slices), 0)::bigint FROM mailing_mailing
+         WHERE id = %(mailing)s OR campaign_id = %(campaign)s
+        """,
+        {"mailing": mailing_id, "campaign": campaign_id or None},
     )
     return cr.fetchone()[0]
 
 
-def drawn_records(cr, campaign_id):
-    """*ledger* Return who is drawn for any version of the campaign's test."""
+def drawn_records(cr, campaign_id, model, under_way=False):
+    """*ledger* Return who is drawn for any version of the campaign's test.
+
+    :param str model: of the records; other versions may be for those of another
+    :param bool under_way: only for versions that are not done
+    """
     cr.execute(
         """
         SELECT sample.res_id FROM mailing_queue_sample sample
           JOIN mailing_mailing mailing ON mailing.id = sample.mailing_id
+          JOIN ir_model model ON model.id = mailing.mailing_model_id
          WHERE mailing.campaign_id = %s
+           AND CASE model.model WHEN 'mailing.list' THEN 'mailing.contact'
+                                ELSE model.model END = %s
+           AND NOT (%s AND mailing.state = 'done')
         """,
-        [campaign_id],
+        [campaign_id, model, under_way],
     )
     return {row[0] for row in cr.fetchall()}
+
+
+def forget_sample(cr, mailing_id):
+    """Forget who was drawn for a test."""
+    cr.execute("DELETE FROM mailing_queue_sample WHERE mailing_id = %s", [mailing_id])
 
 
 def keep_sample(cr, mailing_id, res_ids):
@@ -59,40 +78,34 @@ def sample_size(cr, mailing_id):
 def traced_records(cr, mailing_ids, model, res_ids):
     """Return those of ``res_ids`` that have a trace of any kind in ``mailing_ids``.
 
+    But for those that were not in the audience for a while, and got nothing.
     Index: ``mailing_trace_queue_res_idx``.
     """
     cr.execute(
         """
         SELECT DISTINCT res_id FROM mailing_trace
          WHERE mass_mailing_id = ANY(%s) AND model = %s AND res_id = ANY(%s)
+           AND COALESCE(failure_type, '') <> 'queue_audience'
         """,
         [list(mailing_ids), model, list(res_ids)],
     )
     return {row[0] for row in cr.fetchall()}
 
 
-def seen_emails(cr, mailing_id, campaign_id, model, emails):
-    """Return those of ``emails`` that the mailing already has a trace for.
+def forget_former(cr, mailing_id, model, res_ids):
+    """Delete the traces of those who are back in the audience: they are planned anew.
 
-    :param campaign_id: for an A/B test, look at the whole campaign instead
-    Index: ``mailing_trace_queue_email_idx``.
+    Index: ``mailing_trace_queue_res_idx``.
     """
     cr.execute(
         """
-        SELECT DISTINCT email FROM mailing_trace
-         WHERE email = ANY(%(emails)s)
-           AND CASE WHEN %(campaign)s IS NULL
-                    THEN mass_mailing_id = %(mailing)s AND model = %(model)s
-                    ELSE campaign_id = %(campaign)s END
+        DELETE FROM mailing_trace
+         WHERE mass_mailing_id = %s AND model = %s AND res_id = ANY(%s)
+           AND trace_status = 'cancel' AND failure_type = 'queue_audience'
         """,
-        {
-            "emails": list(emails),
-            "mailing": mailing_id,
-            "campaign": campaign_id or None,
-            "model": model,
-        },
+        [mailing_id, model, list(res_ids)],
     )
-    return {row[0] for row in cr.fetchall()}
+    return cr.rowcount
 
 
 def opted_out(cr, list_ids, emails):

@@ -30,6 +30,7 @@ from . import mailing_mailing_pause
 from . import mailing_mailing_runner
 from . import mailing_mailing_progress
 from . import mailing_mailing_audience
+from . import mailing_mailing_addresses
 from . import mailing_mailing_pace
 from . import mailing_mailing_rehearsal
 from . import queue_job

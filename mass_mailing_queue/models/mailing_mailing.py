@@ -53,6 +53,11 @@ class MailingMailing(models.Model):
         copy=False,
         help="The recipients of this A/B test are drawn.",
     )
+    queue_audience_changed = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Those who wait are to be looked at anew before anybody is sent to.",
+    )
     queue_recipients = fields.Integer(
         "Audience when Sent",
         readonly=True,
@@ -261,7 +266,11 @@ class MailingMailing(models.Model):
         return (
             self.env["mailing.trace"]
             .search(
-                [("mass_mailing_id", "=", self.id), ("res_id", "in", list(res_ids))]
+                [
+                    ("mass_mailing_id", "=", self.id),
+                    ("model", "=", self.mailing_model_real),
+                    ("res_id", "in", list(res_ids)),
+                ]
             )
             ._send()
         )

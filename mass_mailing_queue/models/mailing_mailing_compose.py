@@ -14,6 +14,7 @@ from ..ledger import transaction
 from ..links import Links
 from ..parcels import Cargo, Parcel, Route
 from ..shared_work import composing
+from .mailing_mailing_addresses import find_addresses
 
 _logger = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class MailingMailing(models.Model):
     def _queue_compose_chunk(self, trace_ids):
         links = self.env.context.get("mass_mailing_queue_links")
         traces = self.env["mailing.trace"].browse(trace_ids).exists()
+        traces -= self._queue_leave_other_models(traces)
         # Leftovers of a worker that died before it sent them.
         traces.mail_mail_id.filtered("queue_managed").unlink()
         records = self.env[self.mailing_model_real].browse(traces.mapped("res_id"))
@@ -140,6 +142,26 @@ class MailingMailing(models.Model):
     def _queue_clean_address(self, email):
         return clean(email) if self.queue_managed and email else email
 
+    def _queue_leave_other_models(self, traces):
+        """Cancel the traces for records of another model than the mailing's.
+
+        Those with the same ids are other people.
+
+        :return: these traces
+        """
+        others = traces.filtered(lambda trace: trace.model != self.mailing_model_real)
+        others.write(
+            {
+                "trace_status": "cancel",
+                "failure_type": "queue_audience",
+                "failure_reason": self.env._(
+                    "The recipients of the mailing were changed before this email was "
+                    "sent."
+                ),
+            }
+        )
+        return others
+
     def _queue_prepare_routes(self, mails):
         """Prepare messages in memory: delivery reads nothing from the ORM.
 
@@ -190,6 +212,11 @@ class MailingMailing(models.Model):
                         emails=emails,
                         email_from=sender[0] if sender else mail.email_from,
                         list_ids=list_ids,
+                        found=find_addresses(
+                            [mail.email_to, *mail.recipient_ids.mapped("email")]
+                        ),
+                        email=mail.mailing_trace_ids.email,
+                        queue_emails=mail.mailing_trace_ids.queue_emails or None,
                     )
                 )
             routes.append(route)

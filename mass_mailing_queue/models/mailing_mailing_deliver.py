@@ -60,6 +60,8 @@ class MailingMailing(models.Model):
         sql.try_lock(self.env.cr, sql.LOCK_CLAIM, token)
         try:
             for parcel in route.parcels:
+                if parcel.left_out:
+                    continue
                 if why := refused_senders.get(parcel.email_from):
                     ledger.run(sql_refusal.hold, parcel.trace_id, why)
                     continue
@@ -210,6 +212,8 @@ class MailingMailing(models.Model):
             parcel.message_id,
             parcel.mail_id,
             parcel.list_ids,
+            parcel.email,
+            parcel.queue_emails,
         )
         if status is None:
             if reason := ledger.run(sql.mailing_refusal, self.id):

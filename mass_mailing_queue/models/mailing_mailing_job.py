@@ -175,6 +175,7 @@ class MailingMailing(models.Model):
             COMPOSE_SECONDS[key] = (time.monotonic() - composing) / len(due)
             outcomes = {}
             try:
+                self._queue_judge(ledger, routes)
                 for route in routes:
                     self._queue_deliver_route(
                         ledger, route, outcomes, begun + seconds, seconds / 2
@@ -230,5 +231,8 @@ class MailingMailing(models.Model):
         return {
             "deleted": self.env._("The mailing is deleted."),
             "paused": self.env._("The mailing is paused."),
+            "replanned": self.env._(
+                "The recipients were changed and are planned again."
+            ),
             "stopped": self.env._("The mailing is stopped."),
         }[reason]

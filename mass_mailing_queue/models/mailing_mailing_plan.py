@@ -73,9 +73,9 @@ class MailingMailing(models.Model):
         self.invalidate_recordset()
         if not self._queue_may_plan():
             return False
-        if ledger.run(sql_plan.plan_position, self.id) != self.queue_slices:
-            # Another fan-out committed between our snapshot and our lock: the next
-            # transaction sees what it planned.
+        if not self._queue_lock_addresses(ledger):
+            # Others planned between our snapshot and our lock, or do so now: the next
+            # transaction sees what they planned.
             return True
         if self.state == "in_queue" or not self.queue_slices:
             self._queue_open()
@@ -85,8 +85,10 @@ class MailingMailing(models.Model):
                 self._queue_create_jobs(self.env["mailing.trace"].browse(orphans))
                 self.queue_slices += 1
             return bool(orphans)
-        if not self._queue_draw_sample(ledger):
+        if self.queue_audience_changed:
+            self._queue_leave_former(ledger)
             return True
+        self._queue_draw_sample()
         found, last = self._queue_take_range()
         if res_ids := self._queue_without_trace(self._queue_take_records(found)):
             self._queue_plan_traces(res_ids)
@@ -192,25 +194,22 @@ class MailingMailing(models.Model):
             self.with_context(mass_mailing_queue_range=bounds)._get_recipients()
         )
 
-    def _queue_draw_sample(self, ledger):
+    def _queue_draw_sample(self):
         """Draw the recipients of an A/B test whole, once.
 
         Versions of one campaign draw one after the other, from those that are left: the
-        lock is held until the draw is committed.
-
-        :return: whether the plan can go on
+        lock of its addresses is held until the draw is committed.
         """
         if not self._queue_is_sampled() or self.queue_sampled:
-            return True
-        campaign_id = self.campaign_id.id or 0
-        if not sql.try_lock(self.env.cr, sql.LOCK_SAMPLE, campaign_id):
-            time.sleep(0.2)
-            return False
-        drawn = ledger.run(sql_plan.drawn_records, campaign_id)
-        sample = self.with_context(mass_mailing_queue_drawn=drawn)._get_recipients()
+            return
+        drawn = sql_plan.drawn_records(
+            self.env.cr, self.campaign_id.id, self.mailing_model_real
+        )
+        sample = self.with_context(
+            mass_mailing_queue_drawn=(self.mailing_model_real, drawn)
+        )._get_recipients()
         sql_plan.keep_sample(self.env.cr, self.id, sample)
         self.queue_sampled = True
-        return True
 
     def _queue_is_sampled(self):
         return self.ab_testing_enabled and not self.ab_testing_is_winner_mailing
@@ -231,11 +230,17 @@ class MailingMailing(models.Model):
         return domain
 
     def _queue_without_trace(self, res_ids):
-        """Leave out who was reached before: natively, or by the test a winner won."""
-        mailings = self
+        """Leave out who was reached before: natively, or by the test a winner won.
+
+        Also those who are drawn for a version that has not come to them yet.
+        """
+        mailings, known = self, set()
         if self.ab_testing_enabled and self.ab_testing_is_winner_mailing:
             mailings |= self._get_ab_testing_siblings_mailings()
-        known = sql_plan.traced_records(
+            known = sql_plan.drawn_records(
+                self.env.cr, self.campaign_id.id, self.mailing_model_real, True
+            )
+        known |= sql_plan.traced_records(
             self.env.cr, mailings.ids, self.mailing_model_real, res_ids
         )
         return [res_id for res_id in res_ids if res_id not in known]

@@ -2,12 +2,16 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 import time
+from contextlib import contextmanager
 
 from odoo import models
 
-from .. import sql, sql_plan
+from .. import sql, sql_addresses, sql_plan
 from ..discretion import discreet
-from ..ledger import transaction
+from ..ledger import Ledger, transaction
+
+#: An address that is done already, whoever asks.
+PROBE = "queue@probe"
 
 
 class MailingMailing(models.Model):
@@ -28,7 +32,7 @@ class MailingMailing(models.Model):
                     time.sleep(0.2)
                     continue
                 self.invalidate_recordset(["queue_slices"])
-                if ledger.run(sql_plan.plan_position, self.id) != self.queue_slices:
+                if not self._queue_lock_addresses(ledger):
                     continue
                 wanted = self._queue_without_trace(sorted(res_ids))
                 if wanted:
@@ -39,6 +43,10 @@ class MailingMailing(models.Model):
 
     def _queue_plan_traces(self, res_ids, with_jobs=True):
         """Create the traces of these records, and the jobs of those to be sent."""
+        if sql_plan.forget_former(
+            self.env.cr, self.id, self.mailing_model_real, res_ids
+        ):
+            self.env.invalidate_all()
         traces = (
             self.env["mailing.trace"]
             .sudo()
@@ -53,12 +61,27 @@ class MailingMailing(models.Model):
         """Return the values of these records' traces, exclusions decided.
 
         Upstream's composer decides, from the same addresses and in the same order of
-        reasons as natively. Without subject and body in the values, a second record
-        with an address of the slice is always its duplicate: the first by id wins.
+        reasons as natively; who is a duplicate is decided here, after its reasons.
 
         :return: dict of record id → values
         """
         self.env["mailing.trace"].flush_model()
+        records = self.env[self.mailing_model_real].browse(res_ids)
+        with self._queue_composer() as composer:
+            values_all = composer._queue_recipient_values(records)
+            composer._process_mail_values_state(values_all)
+            left = self._queue_leave_duplicates(composer, values_all)
+            traces = composer._prepare_mail_values_mailing_traces(values_all)
+        for res_id, values in traces.items():
+            values["queue_planned"] = True
+            values["queue_emails"] = sql_addresses.joined(
+                values["email"], left.get(res_id, [])
+            )
+        return traces
+
+    @contextmanager
+    def _queue_composer(self):
+        """Lend upstream's composer, to ask it about recipients."""
         composer = (
             self.env["mail.compose.message"]
             .with_context(
@@ -75,45 +98,55 @@ class MailingMailing(models.Model):
                 }
             )
         )
-        records = self.env[self.mailing_model_real].browse(res_ids)
-        recipients = records._message_get_default_recipients()
-        values_all = {}
-        for res_id in res_ids:
-            values = dict(recipients.get(res_id, {}), message_id=False)
-            values["recipient_ids"] = [
-                (4, pid) for pid in values.pop("partner_ids", [])
-            ]
-            values_all[res_id] = values
-        if self._queue_allows_duplicates(composer, values_all):
-            for res_id, values in values_all.items():
-                values["body"] = res_id
-        composer._process_mail_values_state(values_all)
-        traces = composer._prepare_mail_values_mailing_traces(values_all)
+        yield composer
         composer.unlink()
-        for values in traces.values():
-            values["queue_planned"] = True
-        return traces
 
-    def _queue_allows_duplicates(self, composer, values_all):
-        """Return whether an addon wants every record mailed, whatever its address.
+    def _queue_leave_duplicates(self, composer, values_all):
+        """Cancel who has no address that nobody before has: the first by id wins.
 
-        marketing_card does, by answering that no address is done yet; so ask with
-        one that is.
+        :return: dict of record id → addresses that its email goes to
         """
-        probe = composer.with_context(mass_mailing_queue_probe=True)
-        return "queue@probe" not in probe._get_done_emails(values_all)
+        seen = self._queue_ask_seen(composer, values_all)
+        left = {}
+        for res_id, addresses in composer._queue_addresses(values_all).items():
+            if values_all[res_id].get("state"):
+                continue
+            mine = [one for one in addresses if seen is None or one not in seen]
+            if not mine:
+                values_all[res_id].update(state="cancel", failure_type="mail_dup")
+            elif seen is not None:
+                seen.update(mine)
+            left[res_id] = mine
+        return left
+
+    def _queue_ask_seen(self, composer, values_all):
+        """Return the addresses that the mailing goes to already.
+
+        marketing_card wants every record mailed, whatever its address, and answers that
+        none is done yet; so one is asked for that is.
+
+        :return: a set, ``None`` if nobody is a duplicate
+        """
+        asked = composer.with_context(mass_mailing_queue_probe=True)
+        seen = set(asked._get_done_emails(values_all))
+        return seen if PROBE in seen else None
+
+    def _queue_allows_duplicates(self):
+        """Return whether an addon wants every record mailed, whatever its address."""
+        with self._queue_composer() as composer:
+            return self._queue_ask_seen(composer, {}) is None
 
     def _get_seen_list(self):
-        """Look up the slice's own addresses; upstream reads those of all traces."""
+        """Look up the slice's own addresses; upstream reads those of all traces.
+
+        As committed by now: workers give away addresses, too.
+        """
         emails = self.env.context.get("mass_mailing_queue_emails")
-        if self.env.context.get("mass_mailing_queue_probe"):
-            return {"queue@probe"}
-        if emails is None or any(self._get_seen_list_extra()):
+        if emails is None:
             return super()._get_seen_list()
-        return sql_plan.seen_emails(
-            self.env.cr,
-            self.id,
-            self.campaign_id.id if self.ab_testing_enabled else None,
-            self.mailing_model_real,
-            emails,
-        )
+        if any(self._get_seen_list_extra()):
+            return {PROBE, *super()._get_seen_list()}
+        with Ledger(self.env) as ledger:
+            return {PROBE} | ledger.run(
+                sql_addresses.seen_emails, self.id, self._queue_test_campaign(), emails
+            )

@@ -27,10 +27,14 @@ class UtmCampaign(models.Model):
     def _get_mailing_recipients(self, model=None):
         """Count those as mailed who are drawn for another version of a test.
 
-        Upstream reads their traces, which the other version may not have planned yet.
+        Upstream reads their traces, which the other version may not have planned yet,
+        and takes records of another model for those with the same ids.
         """
-        result = super()._get_mailing_recipients(model=model)
-        drawn = self.env.context.get("mass_mailing_queue_drawn")
+        model_drawn, drawn = self.env.context.get("mass_mailing_queue_drawn") or (
+            None,
+            None,
+        )
+        result = super()._get_mailing_recipients(model=model or model_drawn)
         if not drawn:
             return result
         return {campaign_id: records | drawn for campaign_id, records in result.items()}

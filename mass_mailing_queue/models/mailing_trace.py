@@ -19,7 +19,10 @@ class MailingTrace(models.Model):
     (none)        outgoing      the planner, with the job that will send it
     (none)        cancel        the planner: excluded, duplicate or no address
     outgoing      process       a worker's claim, committed before a byte leaves
-    outgoing      cancel        a claim or the composer (late opt-out), or Cancel
+    outgoing      cancel        a claim or the composer (late opt-out, or an address
+                                that was changed to one that has the mail), Cancel,
+                                or the planner (the mailing's audience was changed)
+    cancel        (none)        the planner, if the audience is changed back
     outgoing      error         the composer: its message cannot be made
     outgoing      cancel,       the job: another addon left it out of composing,
                   error, sent   or has failed or sent its email
@@ -40,11 +43,23 @@ class MailingTrace(models.Model):
     _inherit = "mailing.trace"
 
     failure_type = fields.Selection(
-        selection_add=[("queue_in_doubt", "In doubt: may have arrived")],
-        ondelete={"queue_in_doubt": lambda traces: traces._queue_forget_doubt()},
+        selection_add=[
+            ("queue_in_doubt", "In doubt: may have arrived"),
+            ("queue_audience", "Not among the recipients any more"),
+        ],
+        ondelete={
+            "queue_in_doubt": lambda traces: traces._queue_forget_doubt(),
+            "queue_audience": lambda traces: traces._queue_forget_doubt(),
+        },
     )
     queue_planned = fields.Boolean(
         readonly=True, help="Planned by the job queue: nobody else may plan it."
+    )
+    queue_emails = fields.Text(
+        "Addresses",
+        readonly=True,
+        help="The addresses that this email goes to, where the recipient has several: "
+        "those that no other email of the mailing goes to.",
     )
     queue_job_uuid = fields.Char("Job", readonly=True)
     queue_held = fields.Boolean(
@@ -128,6 +143,11 @@ class MailingTrace(models.Model):
     )
     _queue_res_idx = models.Index("(res_id, mass_mailing_id)")
     _queue_email_idx = models.Index("(email) WHERE email IS NOT NULL")
+    # Recipients with several addresses, by each of them.
+    _queue_emails_idx = models.Index(
+        "USING gin (string_to_array(queue_emails, E'\\n')) "
+        "WHERE queue_emails IS NOT NULL"
+    )
     # Opens, replies and bounces are found by it, and upstream has no index.
     _queue_message_idx = models.Index("(message_id) WHERE message_id IS NOT NULL")
 
@@ -162,7 +182,7 @@ class MailingTrace(models.Model):
         return super().write(values)
 
     def _queue_forget_doubt(self):
-        """Keep failures readable when this addon's own failure type goes."""
+        """Keep failures readable when this addon's own failure types go."""
         self.write({"failure_type": "unknown"})
 
     def _queue_is_in_doubt(self):

@@ -11,6 +11,7 @@ from . import test_help
 from . import test_ledger
 from . import test_hooks
 from . import test_judgement
+from . import test_judging
 from . import test_links
 from . import test_modules
 from . import test_pace

@@ -165,9 +165,8 @@ class TestPlan(QueueCase):
             )
             for _version in range(2)
         )
-        with Ledger(self.env) as ledger:
-            for mailing in (first, second):
-                self.assertTrue(mailing._queue_draw_sample(ledger))
+        for mailing in (first, second):
+            mailing._queue_draw_sample()
         samples = [
             set(sql_plan.sample_slice(self.cr, mailing.id, 0, 100))
             for mailing in (first, second)

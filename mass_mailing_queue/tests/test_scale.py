@@ -6,7 +6,14 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from .. import sql, sql_people, sql_plan, sql_repair, sql_spellings
+from .. import (
+    sql,
+    sql_addresses,
+    sql_people,
+    sql_plan,
+    sql_repair,
+    sql_spellings,
+)
 from ..ledger import Ledger
 from ..replies import Reply, Verdict
 from .common import QueueCase
@@ -143,11 +150,18 @@ class TestScale(QueueCase):
             ),
             (
                 "trace_queue_email_idx",
-                sql_plan.seen_emails,
+                sql_addresses.seen_emails,
                 mailing.id,
                 None,
-                model,
                 emails,
+            ),
+            (
+                "trace_queue_emails_idx",
+                sql_addresses.holders,
+                mailing.id,
+                None,
+                emails,
+                [trace.id],
             ),
             ("contact_queue_email_idx", sql_plan.opted_out, lists, emails),
             ("blacklist_unique_email", sql_plan.blacklisted, emails),

@@ -5,6 +5,7 @@ from odoo import models
 
 from .. import sql_plan, sql_spellings
 from ..addresses import clean, mailable
+from ..models.mailing_mailing_addresses import find_addresses
 
 
 class MailComposeMessage(models.TransientModel):
@@ -43,21 +44,24 @@ class MailComposeMessage(models.TransientModel):
         if traces is None:
             return values_all
         for res_id, values in values_all.items():
+            if values.get("state") == "cancel":
+                # As upstream would create it.
+                [(_create, _id, trace_values)] = values["mailing_trace_ids"]
+                self._queue_cancel_excluded(traces[res_id], trace_values)
             values["queue_managed"] = True
             values["mailing_trace_ids"] = [(4, traces[res_id])]
-        self._queue_cancel_excluded(values_all, traces)
         return values_all
 
-    def _queue_cancel_excluded(self, values_all, traces):
-        """Cancel the traces of recipients that became excluded since planning."""
-        for res_id, values in values_all.items():
-            if values.get("state") == "cancel":
-                self.env["mailing.trace"].browse(traces[res_id]).write(
-                    {
-                        "trace_status": "cancel",
-                        "failure_type": values.get("failure_type"),
-                    }
-                )
+    def _queue_cancel_excluded(self, trace_id, values):
+        """Cancel the trace of a recipient that became excluded since planning."""
+        self.env["mailing.trace"].browse(trace_id).write(
+            {
+                "trace_status": "cancel",
+                "failure_type": values.get("failure_type"),
+                "email": values["email"],
+                "queue_emails": False,
+            }
+        )
 
     def _process_mail_values_state(self, mail_values_dict):
         """Leave out who opted out with the first of several addresses.
@@ -66,29 +70,39 @@ class MailComposeMessage(models.TransientModel):
         all of them to have opted out: with a second one nobody could leave. The claim
         goes by the first, too: decided only there, somebody else could be left out as
         the duplicate of a recipient who gets nothing.
+
+        And leave duplicates in: upstream's depend on batches and content. The planner
+        decides about them, and ``_queue_judge``.
         """
-        leaving = self._queue_find_leaving(mail_values_dict)
-        if not leaving:
+        if not self._queue_is_slice():
             return super()._process_mail_values_state(mail_values_dict)
+        # No two of them are alike.
+        judged = {
+            res_id: {**values, "body": res_id}
+            for res_id, values in mail_values_dict.items()
+        }
+        leaving = self._queue_find_leaving(judged)
         super()._process_mail_values_state(
             {
                 res_id: values
-                for res_id, values in mail_values_dict.items()
+                for res_id, values in judged.items()
                 if res_id not in leaving
             }
         )
-        blacklisted = self._get_blacklist_record_ids(
-            leaving, self._get_recipients_data(leaving)
-        )
-        for res_id, values in leaving.items():
-            why = "mail_bl" if res_id in blacklisted else "mail_optout"
-            values.update(state="cancel", failure_type=why)
+        if leaving:
+            blacklisted = self._get_blacklist_record_ids(
+                leaving, self._get_recipients_data(leaving)
+            )
+            for res_id, values in leaving.items():
+                why = "mail_bl" if res_id in blacklisted else "mail_optout"
+                values.update(state="cancel", failure_type=why)
+        for res_id, values in judged.items():
+            values.pop("body")
+            mail_values_dict[res_id].update(values)
         return mail_values_dict
 
     def _queue_find_leaving(self, mail_values_dict):
         """Return the values of those who opted out with one of several addresses."""
-        if not self._queue_is_slice():
-            return {}
         several = {
             res_id: info["mail_to_normalized"][0]
             for res_id, info in self._get_recipients_data(mail_values_dict).items()
@@ -116,8 +130,10 @@ class MailComposeMessage(models.TransientModel):
         return recipients
 
     def _get_done_emails(self, mail_values_dict):
-        """While composing, nobody is a duplicate: the planner has decided."""
-        if "mass_mailing_queue_traces" in self.env.context:
+        """Say that nobody is a duplicate, unless the planner asks."""
+        if not self._queue_is_slice():
+            return super()._get_done_emails(mail_values_dict)
+        if not self.env.context.get("mass_mailing_queue_probe"):
             return []
         return super(
             MailComposeMessage, self._queue_with_emails(mail_values_dict)
@@ -163,7 +179,35 @@ class MailComposeMessage(models.TransientModel):
             return self
         emails = {
             email
-            for info in self._get_recipients_data(mail_values_dict).values()
-            for email in info["mail_to_normalized"]
+            for addresses in self._queue_addresses(mail_values_dict).values()
+            for email in addresses
         }
         return self.with_context(mass_mailing_queue_emails=tuple(sorted(emails)))
+
+    def _queue_recipient_values(self, records):
+        """Return the values that the composer begins with: these records' recipients.
+
+        :return: dict of record id → values
+        """
+        found = records._message_get_default_recipients()
+        values_all = {}
+        for res_id in records.ids:
+            values = dict(found.get(res_id, {}), message_id=False)
+            values["recipient_ids"] = [
+                (4, pid) for pid in values.pop("partner_ids", [])
+            ]
+            values_all[res_id] = values
+        return values_all
+
+    def _queue_addresses(self, mail_values_dict):
+        """Return all addresses (normalized) that emails would go to, each once.
+
+        Upstream looks at the first one only of several in a partner's field, and then
+        sends to all of them.
+
+        :return: dict of record id → list, the recipient's first address first
+        """
+        return {
+            res_id: find_addresses(info["mail_to"])
+            for res_id, info in self._get_recipients_data(mail_values_dict).items()
+        }
