@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from . import campaigns, sending
+from .support.process import wait_until
 
 
 def share_addresses(env, step, mailing_id, addresses):
@@ -59,24 +60,39 @@ def plan_in_slices(env, step, mailing_id, slice_size):
             env.cr.rollback()
 
 
-def plan_at_once(shell, *mailing_ids, slice_size=20):
-    """Several processes plan a mailing each, at the same moment."""
+def plan_explicitly(env, step, mailing_id, slice_size):
+    """Plan records as `_send` does, so many at a time."""
+    from odoo.addons.mass_mailing_queue.ledger import Ledger
+
+    mailing = env["mailing.mailing"].browse(mailing_id)
+    people = mailing.contact_list_ids.contact_ids.sorted("id").ids
+    mailing.read(["queue_slices"])
+    step("ready")
+    with Ledger(env) as ledger:
+        for start in range(0, len(people), slice_size):
+            mailing._queue_plan_records(ledger, people[start : start + slice_size])
+
+
+def plan_at_once(shell, *mailing_ids, slice_size=20, last=plan_in_slices):
+    """Several processes plan a mailing each, at the same moment.
+
+    :param last: how the last one does
+    """
+    functions = [plan_in_slices] * (len(mailing_ids) - 1) + [last]
     with contextlib.ExitStack() as stack:
         runs = [
             stack.enter_context(
-                shell.start(
-                    plan_in_slices, mailing_id=mailing_id, slice_size=slice_size
-                )
+                shell.start(function, mailing_id=mailing_id, slice_size=slice_size)
             )
-            for mailing_id in mailing_ids
+            for function, mailing_id in zip(functions, mailing_ids, strict=True)
         ]
         go_on_together(runs)
 
 
-def go_on_together(runs, until="ready"):
+def go_on_together(runs):
     """Let them wait for each other, and then run to their ends."""
     for run in runs:
-        run.wait_for(until)
+        run.wait_for("ready")
     for run in runs:
         run.go_on()
     for run in runs:
@@ -118,6 +134,15 @@ def test_two_versions_planned_at_once_share_no_address(test_of_two):
     assert set(found.values()) == {1}, found.most_common(5)
 
 
+def test_a_version_and_records_of_another_planned_at_once(test_of_two):
+    """Records that other code sends to explicitly are decided about in turn, too."""
+    database, _sink, shell, versions = test_of_two
+    plan_at_once(shell, *versions, last=plan_explicitly)
+    found = waiting(database)
+    assert len(found) == 100
+    assert set(found.values()) == {1}, found.most_common(5)
+
+
 def test_a_winner_planned_with_a_version_shares_no_address(test_of_two):
     """Nor whoever is drawn for a version that has not planned them yet."""
     database, _sink, shell, versions = test_of_two
@@ -138,54 +163,71 @@ def edit(env, step, mailing_id, emails):
             contact.email = email
 
 
-def send_one(env, step, mailing_id, number):
-    """Send to one recipient as its job does, from the moment it is told."""
+def send_one(env, step, mailing_id, number, pause):
+    """Send to one recipient as its job does, and wait at a point of its way."""
+    from odoo.addons.mass_mailing_queue import sql_addresses
     from odoo.addons.mass_mailing_queue.ledger import Ledger
 
     mailing = env["mailing.mailing"].browse(mailing_id)
+    place = sql_addresses if pause == "seen_emails" else type(mailing)
+    function = getattr(place, pause)
+
+    def wait_first(*args):
+        if pause == "seen_emails":
+            found = function(*args)
+            # Asked for no address, it is asked whether that is to be asked at all.
+            if args[3]:
+                step("waiting")
+            return found
+        step("waiting")
+        return function(*args)
+
+    setattr(place, pause, wait_first)
     trace = mailing.mailing_trace_ids.sorted("id")[number]
-    judge = type(mailing)._queue_judge
-
-    def wait_and_judge(self, *args):
-        step("composed")
-        return judge(self, *args)
-
-    type(mailing)._queue_judge = wait_and_judge
     with Ledger(env) as ledger:
         mailing._queue_deliver(ledger, [trace.id], 30)
 
 
-def send_at_once(shell, mailing_id, *numbers):
-    """Each recipient by a worker of its own; all have composed when one judges."""
-    with contextlib.ExitStack() as stack:
-        runs = [
-            stack.enter_context(
-                shell.start(send_one, mailing_id=mailing_id, number=number)
-            )
-            for number in numbers
-        ]
-        go_on_together(runs, "composed")
-
-
 def test_two_recipients_edited_to_one_address_are_mailed_once(scope):
-    """Two workers judge at the same moment: one finds the other's decision."""
+    """Two workers judge at the same moment: the second waits for the first."""
     database, sink, shell, mailing_id = sending.prepare(scope, 2)
     emails = ["same@example.com"] * 2
     shell.run(edit, mailing_id=mailing_id, emails=emails)
-    send_at_once(shell, mailing_id, 0, 1)
+    one = {"mailing_id": mailing_id, "pause": "seen_emails"}
+    two = {"mailing_id": mailing_id, "pause": "_queue_judge"}
+    with (
+        shell.start(send_one, number=0, **one) as first,
+        shell.start(send_one, number=1, **two) as second,
+    ):
+        first.wait_for("waiting")
+        second.wait_for("waiting")
+        second.go_on()
+        wait_until(
+            lambda: database.value(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+                "AND NOT granted"
+            )
+            or sink.messages(),
+            30,
+            "the second waits for the lock, or has sent",
+        )
+        first.go_on()
+        first.result()
+        second.result()
     assert mailed(sink) == {"same@example.com": 1}
-    query = "SELECT email, failure_type FROM mailing_trace ORDER BY failure_type"
+    query = "SELECT email, failure_type FROM mailing_trace ORDER BY res_id"
     assert database.query(query) == [
-        ("same@example.com", "mail_dup"),
         ("same@example.com", None),
+        ("same@example.com", "mail_dup"),
     ]
 
 
-def test_two_workers_with_two_addresses_of_one_recipient(scope):
-    """The later address is mailed; the email that was made before it is not sent."""
+def test_an_edit_after_its_email_was_made_comes_too_late(scope):
+    """The address that was judged is mailed, and noted."""
     _database, sink, shell, mailing_id = sending.prepare(scope, 1)
-    with shell.start(send_one, mailing_id=mailing_id, number=0) as early:
-        early.wait_for("composed")
+    one = {"mailing_id": mailing_id, "number": 0, "pause": "_queue_judge"}
+    with shell.start(send_one, **one) as early:
+        early.wait_for("waiting")
         shell.run(edit, mailing_id=mailing_id, emails=["new@example.com"])
         early.go_on()
         early.result()
@@ -195,26 +237,12 @@ def test_two_workers_with_two_addresses_of_one_recipient(scope):
 def test_an_email_of_an_earlier_address_is_not_sent(scope):
     """What another worker decided between judging and claim is what counts."""
     database, sink, shell, mailing_id = sending.prepare(scope, 1)
-
-    def judge_then_wait(env, step, mailing_id):
-        from odoo.addons.mass_mailing_queue.ledger import Ledger
-
-        mailing = env["mailing.mailing"].browse(mailing_id)
-        claim = type(mailing)._queue_claim
-
-        def wait_and_claim(self, *args):
-            step("judged")
-            return claim(self, *args)
-
-        type(mailing)._queue_claim = wait_and_claim
-        with Ledger(env) as ledger:
-            mailing._queue_deliver(ledger, mailing.mailing_trace_ids.ids, 30)
-
-    with shell.start(judge_then_wait, mailing_id=mailing_id) as early:
-        early.wait_for("judged")
+    one = {"mailing_id": mailing_id, "number": 0, "pause": "_queue_claim"}
+    with shell.start(send_one, **one) as early:
+        early.wait_for("waiting")
         shell.run(edit, mailing_id=mailing_id, emails=["new@example.com"])
-        with shell.start(judge_then_wait, mailing_id=mailing_id) as late:
-            late.wait_for("judged")
+        with shell.start(send_one, **one) as late:
+            late.wait_for("waiting")
             early.go_on()
             early.result()
             assert not sink.messages()

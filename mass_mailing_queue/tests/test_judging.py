@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from .. import sql
+from .. import sql, sql_addresses
 from ..ledger import Ledger
 from .common import QueueCase, refused
 
@@ -163,8 +163,56 @@ class TestJudging(QueueCase):
                 ("b@example.com", None),
                 ("a@example.com", "a@example.com b@example.com"),
             ):
-                self.assertEqual(ledger.run(*claim, *address), (None, 0))
+                self.assertIsNone(ledger.run(*claim, *address)[0])
             self.assertEqual(ledger.run(*claim, "a@example.com", None)[0], "process")
+
+    def test_who_is_claimed_keeps_an_address(self):
+        """It is too late to give them another, and to give theirs away."""
+        self._contacts("a@example.com", "b@example.com")
+        mailing = self._mailing()
+        self._plan(mailing)
+        first, second = self._traces(mailing)
+        sql.claim(self.cr, first.id, 1, "node:1", "<id@x>", 1, [])
+        with Ledger(self.env) as ledger:
+            left = ledger.run_as_one(
+                sql_addresses.judge,
+                mailing._queue_addresses_lock(),
+                mailing.id,
+                None,
+                {first.id: ["z@example.com"], second.id: ["a@example.com"]},
+            )
+        self.assertEqual(left, {second.id: []})
+        self.assertEqual(
+            self._statuses(mailing),
+            [
+                ("a@example.com", "process", False),
+                ("a@example.com", "cancel", "mail_dup"),
+            ],
+        )
+
+    def test_a_winner_leaves_out_who_is_drawn(self):
+        """Also before the version that drew them has come to them."""
+        self._contacts(*[f"c{number}@example.com" for number in range(10)])
+        campaign = self.env["utm.campaign"].create({"name": "Test"})
+        version = self._mailing(
+            ab_testing_enabled=True, ab_testing_pc=50, campaign_id=campaign.id
+        )
+        version.action_launch()
+        planning = self._jobs("_job_plan")
+        with (
+            patch("odoo.addons.mass_mailing_queue.slicing.SLICE_SIZE", 1),
+            Ledger(self.env) as ledger,
+        ):
+            version._queue_plan_slice(ledger)
+        winner = self.env["mailing.mailing"].browse(
+            version.action_select_as_winner()["res_id"]
+        )
+        self._perform(self._jobs("_job_plan") - planning)
+        self.assertEqual(len(self._traces(winner)), 5)
+        self._perform(planning)
+        people = self._traces(version) + self._traces(winner)
+        self.assertEqual(len(set(people.mapped("res_id"))), 10)
+        self.assertEqual(len(people), 10)
 
     # ------------------------------------------------------------------
     # Several addresses in one field
@@ -297,6 +345,34 @@ class TestJudging(QueueCase):
         self._run_jobs()
         self.assertEqual(sorted(self.mailed), ["b@example.com", "c@example.com"])
         self.assertEqual(mailing.state, "done")
+
+    def test_what_is_cancelled_with_another_audience_ends(self):
+        """And who is retried then finds no fan-out to wait for."""
+        contacts = self._contacts("a@example.com", "b@example.com")
+        mailing = self._mailing_to(contacts)
+        self.replies["a@example.com"] = refused("a@example.com", 550, b"5.1.1 No")
+        self._plan(mailing)
+        self._perform(self._jobs("_job_send")[0])
+        mailing.action_queue_pause()
+        mailing.mailing_domain = repr([("id", "in", contacts[:1].ids)])
+        mailing.action_queue_cancel()
+        self._run_jobs()
+        self.assertEqual(mailing.state, "done")
+        del self.replies["a@example.com"]
+        mailing.action_retry_failed()
+        self._run_jobs()
+        self.assertEqual((mailing.state, self.mailed), ("done", ["a@example.com"]))
+
+    def test_nobody_of_a_changed_audience_is_claimed(self):
+        """What was made before the change does not leave after it."""
+        contacts = self._contacts("a@example.com", "b@example.com")
+        mailing = self._mailing_to(contacts)
+        self._plan(mailing)
+        trace = self._traces(mailing)[0]
+        claim = sql.claim, trace.id, 1, "node:1", "<id@x>", 1, []
+        mailing.mailing_domain = repr([("id", "in", contacts[1:].ids)])
+        with Ledger(self.env) as ledger:
+            self.assertIsNone(ledger.run(*claim)[0])
 
     def test_a_test_is_drawn_anew_from_another_audience(self):
         contacts = self._contacts(*[f"c{number}@example.com" for number in range(20)])

@@ -32,4 +32,4 @@ def mutant(name, what, *edits, tests, installs=False):
     MUTANTS[name] = Mutant(name, what, edits, tuple(tests), installs)
 
 
-from . import claims, faults, plans, senders  # noqa: E402
+from . import addresses, claims, faults, plans, senders  # noqa: E402

@@ -33,9 +33,8 @@ mutant(
     "the look at whether another fan-out planned since the snapshot",
     (
         PLAN,
-        "        if ledger.run(sql_plan.plan_position, self.id) != self.queue_slices:\n"
-        "            # Another",
-        "        if False:\n            # Another",
+        "        return committed == sql_plan.plan_position(self.env.cr, *plans)\n",
+        "        return True\n",
     ),
     tests=[RACES + "test_a_fan_out_that_looked_before_another_planned"],
 )
@@ -75,7 +74,11 @@ mutant(
 mutant(
     "versions_share",
     "the other versions' samples when one is drawn",
-    (PLAN, "with_context(mass_mailing_queue_drawn=drawn)", "with_context()"),
+    (
+        PLAN,
+        "            mass_mailing_queue_drawn=(self.mailing_model_real, drawn)\n",
+        "",
+    ),
     tests=["TestPlan.test_versions_of_a_test_share_nobody"],
 )
 mutant(
@@ -197,7 +200,11 @@ mutant(
 mutant(
     "all_seen",
     "the look-up of a slice's own addresses among those already reached",
-    (TRACES, "        if emails is None or any(", "        if True or any("),
+    (
+        TRACES,
+        "        if any(self._get_seen_list_extra()):\n",
+        "        if True:\n",
+    ),
     tests=SMALL_READS[:1],
 )
 mutant(

@@ -458,8 +458,8 @@ mutant(
         "sql.py",
         "          AND COALESCE(trace.queue_next_attempt, '-infinity')\n"
         "              <= now() AT TIME ZONE 'utc'\n"
-        "          AND mailing.state",
-        "          AND mailing.state",
+        "          AND (%(email)s",
+        "          AND (%(email)s",
     ),
     tests=["TestDeliver.test_claim_is_refused_where_nothing_may_be_sent"],
 )

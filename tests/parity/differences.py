@@ -73,6 +73,12 @@ DIFFERENCES = (
         outcomes.prove_equal,
     ),
     Difference(
+        "Of several addresses each is mailed once",
+        "natively all of a field are mailed, unless all of them were before",
+        outcomes.claims_stripped,
+        outcomes.prove_stripped,
+    ),
+    Difference(
         "Who opted out with the first of several addresses is not mailed",
         "natively all of them must have opted out, which nobody can do",
         outcomes.claims_opted_out,
@@ -122,6 +128,16 @@ UNIT = "mass_mailing_queue/tests"
 PROVEN_ELSEWHERE = {
     "An opt-out that comes late still counts": (
         f"{UNIT}/test_deliver.py::test_late_exclusions_cancel"
+    ),
+    "An address that was changed is looked up again": (
+        f"{UNIT}/test_addresses.py::test_corrected_to_an_address_that_has_the_mail"
+    ),
+    "Versions of a test mail no address twice": (
+        "tests/test_addresses.py"
+        "::test_two_versions_planned_at_once_share_no_address"
+    ),
+    "Other recipients are planned from the beginning": (
+        "tests/test_addresses.py::test_lists_swapped_for_partners_while_paused"
     ),
     "A line break in a name adds no header": (
         "tests/test_headers.py::test_a_value_that_breaks_out_fails_its_recipient_only"

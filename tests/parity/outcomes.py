@@ -51,6 +51,38 @@ def prove_equal(judged, claimed):
         assert reached <= natively <= reached | spared, mailing_id
 
 
+def mailed_addresses(trace):
+    """The addresses that the email of a trace goes to."""
+    return set((trace["queue_emails"] or trace["email"]).split("\n"))
+
+
+def claims_stripped(judged, deviation):
+    if deviation.field not in ("envelope recipients", "header To"):
+        return False
+    trace = judged.queue.traces.get(deviation.subject)
+    return bool(trace and trace["queue_emails"])
+
+
+def prove_stripped(judged, claimed):
+    """Others before have the rest of its addresses; nobody else has these."""
+    for deviation in claimed:
+        trace = judged.queue.traces[deviation.subject]
+        others = [
+            other
+            for subject, other in judged.queue.traces.items()
+            if subject[0] == deviation.subject[0]
+            and other is not trace
+            and other["trace_status"] != CANCELLED
+        ]
+        mine = mailed_addresses(trace)
+        rest = set(judged.addresses_of(deviation.subject)) - mine
+        before = [mailed_addresses(one) for one in others if one["id"] < trace["id"]]
+        assert rest and rest <= set().union(*before), deviation
+        assert not any(mine & mailed_addresses(one) for one in others), deviation
+        if deviation.field == "envelope recipients":
+            assert set(deviation.queue) == mine, deviation
+
+
 def is_opted_out(judged, subject):
     """Whether a recipient counts as opted out here, and not natively."""
     native, queue = judged.results(subject)
