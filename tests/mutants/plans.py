@@ -32,7 +32,7 @@ mutant(
     "old_snapshot",
     "the look at whether another fan-out planned since the snapshot",
     (
-        PLAN,
+        "models/mailing_mailing_addresses.py",
         "        return committed == sql_plan.plan_position(self.env.cr, *plans)\n",
         "        return True\n",
     ),
