@@ -79,7 +79,7 @@ def judge(cr, lock, mailing_id, campaign_id, found, every=False):
     :param bool every: nobody is a duplicate
     :return: dict of trace's id → addresses that are left, as a list
     """
-    cr.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock)
+    cr.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock, log_exceptions=False)
     cr.execute(
         """
         SELECT id FROM mailing_trace
@@ -105,6 +105,7 @@ def judge(cr, lock, mailing_id, campaign_id, found, every=False):
                SET email = %(email)s, queue_emails = %(emails)s,
                    trace_status = CASE WHEN %(mine)s THEN 'outgoing' ELSE 'cancel' END,
                    failure_type = CASE WHEN %(mine)s THEN NULL ELSE 'mail_dup' END,
+                   failure_reason = CASE WHEN %(mine)s THEN failure_reason END,
                    write_date = now() AT TIME ZONE 'utc'
              WHERE id = %(trace)s
             """,

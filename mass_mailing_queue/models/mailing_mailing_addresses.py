@@ -9,6 +9,7 @@ from odoo import models, tools
 
 from .. import sql, sql_addresses, sql_people, sql_plan
 from ..addresses import clean, mailable
+from ..exceptions import DeliveryPostponed
 from ..ledger import commit
 
 #: What decides who the recipients of a mailing are.
@@ -82,6 +83,8 @@ class MailingMailing(models.Model):
         Only emails to other addresses than were judged before are looked at, and those
         of recipients with several. Exclusions of the new addresses were looked at when
         the emails were made, and are again at the claim.
+
+        :raises DeliveryPostponed: while others take long to give away addresses
         """
         parcels = {
             parcel.trace_id: parcel
@@ -97,14 +100,19 @@ class MailingMailing(models.Model):
             found.update(self._queue_find_edited(ledger, found))
         # What was read for this is no snapshot to deliver with.
         commit(self.env)
-        left = ledger.run_as_one(
-            sql_addresses.judge,
-            self._queue_addresses_lock(),
-            self.id,
-            self._queue_test_campaign(),
-            found,
-            every,
-        )
+        try:
+            left = ledger.run_as_one(
+                sql_addresses.judge,
+                self._queue_addresses_lock(),
+                self.id,
+                self._queue_test_campaign(),
+                found,
+                every,
+            )
+        except errors.LockNotAvailable as error:
+            raise DeliveryPostponed(
+                self.env._("Its recipients are just being planned."), 1
+            ) from error
         for trace_id, parcel in parcels.items():
             mine = left.get(trace_id, [])
             parcel.email = parcel.found[0]
@@ -207,16 +215,14 @@ class MailingMailing(models.Model):
             self._queue_enqueue_plan()
 
     def _queue_leave_former(self, ledger):
-        """Cancel those who wait, before the changed audience is planned.
-
-        :return: whether that is done
-        """
+        """Cancel those who wait, before the changed audience is planned."""
         reason = self.env._(
             "The recipients of the mailing were changed before this email was sent."
         )
-        if ledger.run(sql_people.cancel_former, self.id, CANCEL_BATCH, reason):
-            return False
-        self.write(
-            {"queue_audience_changed": False, "queue_slices": self.queue_slices + 1}
-        )
-        return True
+        if not ledger.run(sql_people.cancel_former, self.id, CANCEL_BATCH, reason):
+            self.write(
+                {
+                    "queue_audience_changed": False,
+                    "queue_slices": self.queue_slices + 1,
+                }
+            )

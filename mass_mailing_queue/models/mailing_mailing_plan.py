@@ -79,15 +79,15 @@ class MailingMailing(models.Model):
             return True
         if self.state == "in_queue" or not self.queue_slices:
             self._queue_open()
+        if self.queue_audience_changed:
+            self._queue_leave_former(ledger)
+            return True
         if self.queue_planned:
             orphans = sql_plan.orphans(self.env.cr, self.id, slicing.SLICE_SIZE)
             if orphans:
                 self._queue_create_jobs(self.env["mailing.trace"].browse(orphans))
                 self.queue_slices += 1
             return bool(orphans)
-        if self.queue_audience_changed:
-            self._queue_leave_former(ledger)
-            return True
         self._queue_draw_sample()
         found, last = self._queue_take_range()
         if res_ids := self._queue_without_trace(self._queue_take_records(found)):
@@ -345,6 +345,7 @@ class MailingMailing(models.Model):
                 "queue_cancelled": False,
                 # Whom a cancelled mailing had not come to is not planned later either.
                 "queue_planned": True,
+                "queue_audience_changed": False,
             }
         )
         mailing._queue_log("end", "cancelled" if cancelled else "done")

@@ -44,24 +44,31 @@ class MailComposeMessage(models.TransientModel):
         if traces is None:
             return values_all
         for res_id, values in values_all.items():
-            if values.get("state") == "cancel":
-                # As upstream would create it.
-                [(_create, _id, trace_values)] = values["mailing_trace_ids"]
-                self._queue_cancel_excluded(traces[res_id], trace_values)
             values["queue_managed"] = True
             values["mailing_trace_ids"] = [(4, traces[res_id])]
+        self._queue_cancel_excluded(values_all, traces)
         return values_all
 
-    def _queue_cancel_excluded(self, trace_id, values):
-        """Cancel the trace of a recipient that became excluded since planning."""
-        self.env["mailing.trace"].browse(trace_id).write(
-            {
-                "trace_status": "cancel",
-                "failure_type": values.get("failure_type"),
-                "email": values["email"],
-                "queue_emails": False,
-            }
-        )
+    def _queue_cancel_excluded(self, values_all, traces):
+        """Cancel the traces of recipients that became excluded since planning.
+
+        By the address that they have now, which is noted as upstream would.
+        """
+        excluded = {
+            res_id: values
+            for res_id, values in values_all.items()
+            if values.get("state") == "cancel"
+        }
+        found = self._prepare_mail_values_mailing_traces(excluded)
+        for res_id, values in found.items():
+            self.env["mailing.trace"].browse(traces[res_id]).write(
+                {
+                    "trace_status": "cancel",
+                    "failure_type": values.get("failure_type"),
+                    "email": values["email"],
+                    "queue_emails": False,
+                }
+            )
 
     def _process_mail_values_state(self, mail_values_dict):
         """Leave out who opted out with the first of several addresses.

@@ -43,7 +43,8 @@ mutant(
     "the lock of workers who give away addresses",
     (
         SQL_ADDRESSES,
-        '    cr.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock)\n',
+        '    cr.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock, '
+        "log_exceptions=False)\n",
         "",
     ),
     tests=[ADDRESSES + "test_two_recipients_edited_to_one_address_are_mailed_once"],

@@ -272,9 +272,9 @@ mutant(
     "the end of planning when a cancelled mailing is done",
     (
         "models/mailing_mailing_plan.py",
-        '                "queue_planned": True,\n            }\n        )\n'
-        "        mailing._queue_log",
-        "            }\n        )\n        mailing._queue_log",
+        '                "queue_planned": True,\n'
+        '                "queue_audience_changed": False,\n',
+        '                "queue_audience_changed": False,\n',
     ),
     tests=["TestControl.test_whom_a_cancelled_mailing_had_not_come_to_stays_unplanned"],
 )
