@@ -10,7 +10,7 @@ TRACES = "models/mailing_mailing_traces.py"
 SQL = "sql.py"
 SQL_ADDRESSES = "sql_addresses.py"
 
-ADDRESSES = "tests/test_addresses.py::"
+ADDRESSES = "tests/test_judging.py::"
 
 mutant(
     "versions_lock",
@@ -26,16 +26,16 @@ mutant(
     "winner_takes_drawn",
     "the look at whom a version has drawn when the winner is planned",
     (PLAN, "            known = sql_plan.drawn_records(", "            sql_plan.drawn_records("),
-    tests=["TestAddresses.test_a_winner_leaves_out_who_is_drawn"],
+    tests=["TestJudging.test_a_winner_leaves_out_who_is_drawn"],
 )
 mutant(
     "not_judged_again",
     "the second look at an address",
     (JOB, "                self._queue_judge(ledger, routes)\n", ""),
     tests=[
-        "TestAddresses.test_corrected_to_an_address_that_has_the_mail",
-        "TestAddresses.test_edited_while_it_waits",
-        "TestAddresses.test_a_version_knows_the_edited_addresses_of_the_others",
+        "TestJudging.test_corrected_to_an_address_that_has_the_mail",
+        "TestJudging.test_edited_while_it_waits",
+        "TestJudging.test_a_version_knows_the_edited_addresses_of_the_others",
     ],
 )
 mutant(
@@ -53,7 +53,7 @@ mutant(
     "claimed_is_given",
     "the look at who is claimed when addresses are given away",
     (SQL_ADDRESSES, "ANY(%s) AND trace_status = 'outgoing' ORDER", "ANY(%s) ORDER"),
-    tests=["TestAddresses.test_who_is_claimed_keeps_an_address"],
+    tests=["TestJudging.test_who_is_claimed_keeps_an_address"],
 )
 mutant(
     "exchanged_is_lost",
@@ -63,7 +63,7 @@ mutant(
         "            found.update(self._queue_find_edited(ledger, found))\n",
         "            pass\n",
     ),
-    tests=["TestAddresses.test_addresses_that_are_exchanged"],
+    tests=["TestJudging.test_addresses_that_are_exchanged"],
 )
 mutant(
     "claim_of_another_address",
@@ -74,7 +74,7 @@ mutant(
         "          AND (%(email)s::text IS NULL OR true\n",
     ),
     tests=[
-        "TestAddresses.test_an_email_of_another_address_cannot_be_claimed",
+        "TestJudging.test_an_email_of_another_address_cannot_be_claimed",
         ADDRESSES + "test_an_email_of_an_earlier_address_is_not_sent",
     ],
 )
@@ -86,13 +86,13 @@ mutant(
         "            if len(mine) < len(parcel.found):\n",
         "            if False:\n",
     ),
-    tests=["TestAddresses.test_crossed_addresses_are_mailed_once_each"],
+    tests=["TestJudging.test_crossed_addresses_are_mailed_once_each"],
 )
 mutant(
     "composed_for_another_model",
     "the look at a trace's model",
     (COMPOSE, "        traces -= self._queue_leave_other_models(traces)\n", ""),
-    tests=["TestAddresses.test_a_trace_of_another_model_is_never_composed"],
+    tests=["TestJudging.test_a_trace_of_another_model_is_never_composed"],
 )
 mutant(
     "former_audience",
@@ -103,8 +103,8 @@ mutant(
         "                pass\n",
     ),
     tests=[
-        "TestAddresses.test_lists_swapped_for_partners",
-        "TestAddresses.test_an_audience_that_changes_while_it_is_sent",
+        "TestJudging.test_lists_swapped_for_partners",
+        "TestJudging.test_an_audience_that_changes_while_it_is_sent",
     ],
 )
 mutant(
@@ -115,7 +115,7 @@ mutant(
         "          AND NOT COALESCE(mailing.queue_audience_changed, false)\n",
         "",
     ),
-    tests=["TestAddresses.test_nobody_of_a_changed_audience_is_claimed"],
+    tests=["TestJudging.test_nobody_of_a_changed_audience_is_claimed"],
 )
 mutant(
     "former_sample",
@@ -126,7 +126,7 @@ mutant(
         '        values = {"queue_sampled": False, ',
         "        values = {",
     ),
-    tests=["TestAddresses.test_a_test_is_drawn_anew_from_another_audience"],
+    tests=["TestJudging.test_a_test_is_drawn_anew_from_another_audience"],
 )
 mutant(
     "left_for_good",
@@ -137,5 +137,5 @@ mutant(
         "            self.env.cr, self.id, self.mailing_model_real, res_ids\n        ):\n",
         "        if False:\n",
     ),
-    tests=["TestAddresses.test_an_audience_that_is_changed_back"],
+    tests=["TestJudging.test_an_audience_that_is_changed_back"],
 )

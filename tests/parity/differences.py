@@ -130,14 +130,14 @@ PROVEN_ELSEWHERE = {
         f"{UNIT}/test_deliver.py::test_late_exclusions_cancel"
     ),
     "An address that was changed is looked up again": (
-        f"{UNIT}/test_addresses.py::test_corrected_to_an_address_that_has_the_mail"
+        f"{UNIT}/test_judging.py::test_corrected_to_an_address_that_has_the_mail"
     ),
     "Versions of a test mail no address twice": (
-        "tests/test_addresses.py"
+        "tests/test_judging.py"
         "::test_two_versions_planned_at_once_share_no_address"
     ),
     "Other recipients are planned from the beginning": (
-        "tests/test_addresses.py::test_lists_swapped_for_partners_while_paused"
+        "tests/test_judging.py::test_lists_swapped_for_partners_while_paused"
     ),
     "A line break in a name adds no header": (
         "tests/test_headers.py::test_a_value_that_breaks_out_fails_its_recipient_only"
