@@ -228,12 +228,9 @@ class TestFaults(QueueCase):
     # ------------------------------------------------------------------
 
     def _let_the_server_be_anothers(self):
-        self.user.email = "marketer@example.org"
+        """So that upstream connects to it for this sender, and refuses its emails."""
         self.server.write(
-            {
-                "owner_user_id": self.user.id,
-                "from_filter": "marketer@example.org",
-            }
+            {"owner_user_id": self.user.id, "from_filter": "news@example.org"}
         )
 
     def test_a_personal_server_of_another_is_refused(self):
@@ -242,12 +239,12 @@ class TestFaults(QueueCase):
         traces = self._plan()
         self.mailing.action_queue_pause()
         self._let_the_server_be_anothers()
-        with self.assertRaisesRegex(UserError, "belongs to"):
+        with self.assertRaisesRegex(UserError, "cannot send mailings"):
             self.mailing.action_queue_resume()
         draft = self._mailing(mail_server_id=self.server.id)
-        with self.assertRaisesRegex(UserError, "belongs to"):
+        with self.assertRaisesRegex(UserError, "cannot send mailings"):
             draft.action_launch()
-        with self.assertRaisesRegex(UserError, "belongs to"):
+        with self.assertRaisesRegex(UserError, "cannot send mailings"):
             draft.action_put_in_queue()
         self.assertEqual(set(traces.mapped("trace_status")), {"outgoing"})
 
@@ -257,7 +254,7 @@ class TestFaults(QueueCase):
         self._let_the_server_be_anothers()
         self._run_jobs()
         self.assertTrue(self.mailing.queue_paused)
-        self.assertIn("belongs to", self.mailing.queue_pause_reason)
+        self.assertIn("cannot send mailings", self.mailing.queue_pause_reason)
         self.assertEqual(set(traces.mapped("trace_status")), {"outgoing"})
 
     # ------------------------------------------------------------------
