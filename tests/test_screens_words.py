@@ -254,8 +254,10 @@ def test_the_lists_percentage_is_read_to_its_end(office, width):
         screen.page.set_viewport_size({"width": width, "height": 768})
         screen.open("email-marketing", ".o_list_view, .o_kanban_view")
         screen.page.locator(".o_switch_view.o_list").click()
+        screen.see(".o_list_view")
         # Whosever they are.
         screen.page.locator(".o_facet_remove").click()
+        screen.miss(".o_facet_remove")
         screen.see(".o_data_row .o_mailing_queue_progress")
         cells = ".o_data_row td[name=queue_progress_data]:has(.progress)"
         screen.keep(f"list-{width}")
