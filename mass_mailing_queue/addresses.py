@@ -9,6 +9,7 @@ that does not exist.
 
 import re
 import unicodedata
+from contextlib import suppress
 
 import idna
 
@@ -127,10 +128,8 @@ def _read_domain(domain):
     """Return a domain in its letters, also one that is written in ASCII."""
     domain = _DOTS.sub(".", _compose(domain.lower()))
     if "xn--" in domain:
-        try:
+        with suppress(UnicodeError):
             letters = idna.decode(domain)
             if idna.encode(letters).decode() == domain:
                 return letters
-        except UnicodeError:
-            pass
     return domain

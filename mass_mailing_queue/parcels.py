@@ -94,9 +94,7 @@ class Parcel:
 
     def is_judged(self):
         """Return whether it goes to the one address that its trace has."""
-        return not self.found or (
-            self.found == [self.email] and not self.queue_emails
-        )
+        return not self.found or (self.found == [self.email] and not self.queue_emails)
 
     def leave_out(self, addresses, normalize):
         """Send to none of these addresses.

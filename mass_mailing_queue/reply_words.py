@@ -282,8 +282,5 @@ def signature(code, text, command, recipients=(), sender=()):
 def _hide_random(match):
     """Return the word, unless it looks like the base64 of something random."""
     word = match[0]
-    changes = sum(
-        one.isupper() != other.isupper()
-        for one, other in pairwise(word)
-    )
+    changes = sum(one.isupper() != other.isupper() for one, other in pairwise(word))
     return TAKEN if changes > 0.45 * len(word) else word

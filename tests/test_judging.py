@@ -151,7 +151,9 @@ def test_a_winner_planned_with_a_version_shares_no_address(test_of_two):
     found = waiting(database)
     assert len(found) == 100
     assert set(found.values()) == {1}, found.most_common(5)
-    people = database.query("SELECT count(*), count(DISTINCT res_id) FROM mailing_trace")
+    people = database.query(
+        "SELECT count(*), count(DISTINCT res_id) FROM mailing_trace"
+    )
     assert people == [(600, 600)], "everybody belongs to one of the three"
 
 

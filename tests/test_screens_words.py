@@ -119,7 +119,10 @@ def stage(env, step, draft_id, languages):
     states = {
         "paused": {},
         "stopped": {"stopped": f"535 5.7.8 {reply[10:]}."},
-        "resting": {"rest_reason": "451 4.7.0 Quota reached.", "rest_until": now + 9_000},
+        "resting": {
+            "rest_reason": "451 4.7.0 Quota reached.",
+            "rest_until": now + 9_000,
+        },
         "reduced": {
             "reduced_rate": 0.5,
             "reduced_at": now,

@@ -31,8 +31,8 @@ NEVER_ONE = {
     "memory, and a worker has %(limit)s MB (limit_memory_soft).": "a constant",
     "The token must have at least %s ASCII characters; openssl rand -hex 32 makes a "
     "good one.": "a constant",
-    "Mailings may use only %(now)s of this server's %(workers)s workers (%(channels)s).":
-        "fewer than there are",
+    "Mailings may use only %(now)s of this server's %(workers)s workers "
+    "(%(channels)s).": "fewer than there are",
     "The channel %(channel)s lets %(before)s jobs run at a time, and the account "
     "allows %(most)s: further workers only wait.": "more than one",
     "Between 1 and %s workers can send at a time. To stop sending, pause the account.":

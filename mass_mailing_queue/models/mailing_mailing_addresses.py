@@ -41,8 +41,8 @@ class MailingMailing(models.Model):
 
     An address belongs to the first recipient who has it. The planner gives them away,
     and workers do when a record has other addresses by the time that its email is made:
-    both under one lock, of the mailing or of the campaign whose test it is part of. What
-    a trace has is what its email is claimed with.
+    both under one lock, of the mailing or of the campaign whose test it is part of.
+    What a trace has is what its email is claimed with.
     """
 
     # One large model in several files, by what happens to a mailing.

@@ -95,22 +95,21 @@ class MailingMailing(models.Model):
         )
         failures = []
         for record_id in record_ids:
+            part = self.env._("subject")
             try:
-                for field, label in (
-                    ("subject", self.env._("subject")),
-                    ("body", self.env._("content")),
-                ):
-                    composer._render_field(field, [record_id], compute_lang=True)
+                composer._render_field("subject", [record_id], compute_lang=True)
+                part = self.env._("content")
+                composer._render_field("body", [record_id], compute_lang=True)
                 return
             except Exception as error:
                 if is_trouble(error):
                     raise
-                failures.append((label, error))
-        label, error = failures[0]
+                failures.append((part, error))
+        part, error = failures[0]
         raise UserError(
             self.env._(
                 "A placeholder in the %(part)s cannot be filled in: %(error)s",
-                part=label,
+                part=part,
                 error=conceal(describe(error)),
             )
         ) from error

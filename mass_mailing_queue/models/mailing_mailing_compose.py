@@ -113,8 +113,10 @@ class MailingMailing(models.Model):
             mass_mailing_queue_links=links if isinstance(links, Links) else Links(),
         )._action_send_mail(res_ids=list(trace_by_record))
         # Another addon may have cancelled or sent one, or taken it for its own.
-        mails = (traces - gone).mail_mail_id.sudo().filtered(
-            lambda mail: mail.queue_managed and mail.state == "outgoing"
+        mails = (
+            (traces - gone)
+            .mail_mail_id.sudo()
+            .filtered(lambda mail: mail.queue_managed and mail.state == "outgoing")
         )
         for mail in mails:
             mail.mailing_trace_ids.write(

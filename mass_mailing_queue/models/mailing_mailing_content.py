@@ -7,7 +7,7 @@ from odoo import models
 from odoo.tools.lru import LRU
 
 from .. import sql
-from ..discretion import conceal, describe
+from ..discretion import conceal
 from ..exceptions import DeliveryStopped
 from ..faults import is_trouble, try_again
 from ..ledger import undone

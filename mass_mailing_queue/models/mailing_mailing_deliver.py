@@ -90,30 +90,37 @@ class MailingMailing(models.Model):
                     session = None
                 if reply.trouble:
                     raise reply.trouble
-                if reply.text:
-                    # Shown to more people than the recipient's trace.
-                    text = conceal_words(reply.text, parcel.addresses())
-                    reply = replace(reply, text=text)
                 if reply.verdict is Verdict.HELD:
                     refused_senders[parcel.email_from] = reply.text
-                    self._queue_report_sender(parcel, reply)
-                try:
-                    self._queue_heed(ledger, route, reply)
-                except DeliveryPostponed as postponed:
-                    if of_message:
-                        # It may be this one's fault: others are to go first then.
-                        ledger.run(
-                            sql_refusal.pass_over,
-                            parcel.trace_id,
-                            postponed.lasts * 1.5,
-                        )
-                    raise
+                self._queue_react(ledger, route, parcel, reply, of_message)
                 if outcomes[parcel.mail_id].verdict in FAILURES:
                     self._queue_check_failures(ledger)
         finally:
             if session is not None:
                 self._queue_keep_session(ledger, route, session)
             commit(self.env)
+
+    def _queue_react(self, ledger, route, parcel, reply, of_message):
+        """Do what a reply asks for beyond its recipient.
+
+        :param of_message: whether it answers this recipient's message
+        :raises DeliveryPostponed, AccountBroken: if nothing else can leave now
+        """
+        if reply.text:
+            # Shown to more people than the recipient's trace.
+            text = conceal_words(reply.text, parcel.addresses())
+            reply = replace(reply, text=text)
+        if reply.verdict is Verdict.HELD:
+            self._queue_report_sender(parcel, reply)
+        try:
+            self._queue_heed(ledger, route, reply)
+        except DeliveryPostponed as postponed:
+            if of_message:
+                # It may be this one's fault: others are to go first then.
+                ledger.run(
+                    sql_refusal.pass_over, parcel.trace_id, postponed.lasts * 1.5
+                )
+            raise
 
     def _queue_permit(self, ledger, route, parcel):
         """Wait for leave to send to one recipient. Step 2. Extension point.

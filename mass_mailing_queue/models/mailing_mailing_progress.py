@@ -31,7 +31,9 @@ class MailingMailing(models.Model):
         "Who Has the Earlier Version", compute="_compute_queue_words"
     )
     queue_held_words = fields.Char("Who Is Held", compute="_compute_queue_words")
-    queue_in_doubt_words = fields.Char("What Is in Doubt", compute="_compute_queue_words")
+    queue_in_doubt_words = fields.Char(
+        "What Is in Doubt", compute="_compute_queue_words"
+    )
 
     @api.depends("queue_earlier_version", "queue_held", "queue_in_doubt")
     @api.depends_context("lang")

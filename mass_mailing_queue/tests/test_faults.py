@@ -350,7 +350,9 @@ class TestFaults(QueueCase):
     def test_an_email_that_another_addon_has_dealt_with_is_not_sent(self):
         """Its state is what becomes of the recipient."""
         traces = self._plan()
-        states = dict(zip(self.contacts.ids, ("sent", "exception", "cancel")))
+        states = dict(
+            zip(self.contacts.ids, ("sent", "exception", "cancel"), strict=False)
+        )
         create = type(self.env["mail.mail"]).create
 
         def creating(model, vals_list):

@@ -321,9 +321,7 @@ class TestJudging(QueueCase):
         self._plan(mailing)
         self._change(mailing, contact_list_ids=[(6, 0, other.ids)])
         self._perform(self._jobs("_job_plan"))
-        self.assertEqual(
-            self._waiting(mailing), ["a@example.com", "o@example.com"]
-        )
+        self.assertEqual(self._waiting(mailing), ["a@example.com", "o@example.com"])
         self._change(mailing, contact_list_ids=[(6, 0, self.list.ids)])
         self._run_jobs()
         self.assertEqual(sorted(self.mailed), ["a@example.com", "b@example.com"])

@@ -25,7 +25,11 @@ mutant(
 mutant(
     "winner_takes_drawn",
     "the look at whom a version has drawn when the winner is planned",
-    (PLAN, "            known = sql_plan.drawn_records(", "            sql_plan.drawn_records("),
+    (
+        PLAN,
+        "            known = sql_plan.drawn_records(",
+        "            sql_plan.drawn_records(",
+    ),
     tests=["TestJudging.test_a_winner_leaves_out_who_is_drawn"],
 )
 mutant(
@@ -134,7 +138,8 @@ mutant(
     (
         TRACES,
         "        if sql_plan.forget_former(\n"
-        "            self.env.cr, self.id, self.mailing_model_real, res_ids\n        ):\n",
+        "            self.env.cr, self.id, self.mailing_model_real, res_ids\n"
+        "        ):\n",
         "        if False:\n",
     ),
     tests=["TestJudging.test_an_audience_that_is_changed_back"],

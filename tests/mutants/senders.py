@@ -109,8 +109,7 @@ mutant(
     ),
     tests=[
         "TestReplies.test_no_recipient_steers",
-        "tests/test_reply_words.py::"
-        "test_no_address_steers_what_its_refusal_means",
+        "tests/test_reply_words.py::test_no_address_steers_what_its_refusal_means",
     ],
 )
 mutant(
@@ -434,8 +433,8 @@ mutant(
     "the turn of others after a message that postponed everybody",
     (
         DELIVER,
-        "                    if of_message:\n",
-        "                    if False:\n",
+        "            if of_message:\n",
+        "            if False:\n",
     ),
     tests=[
         "TestJudgement.test_several_that_break_new_connections_are_the_servers_fault"

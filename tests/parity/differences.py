@@ -133,8 +133,7 @@ PROVEN_ELSEWHERE = {
         f"{UNIT}/test_judging.py::test_corrected_to_an_address_that_has_the_mail"
     ),
     "Versions of a test mail no address twice": (
-        "tests/test_judging.py"
-        "::test_two_versions_planned_at_once_share_no_address"
+        "tests/test_judging.py::test_two_versions_planned_at_once_share_no_address"
     ),
     "Other recipients are planned from the beginning": (
         "tests/test_judging.py::test_lists_swapped_for_partners_while_paused"

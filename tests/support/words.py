@@ -27,7 +27,8 @@ root => {
         range.setStart(node, begin);
         range.setEnd(node, begin + text.length);
         const boxes = [...range.getClientRects()].filter((box) => box.width > 1);
-        if (boxes.length && node.parentElement.checkVisibility({opacityProperty: true})) {
+        const parent = node.parentElement;
+        if (boxes.length && parent.checkVisibility({opacityProperty: true})) {
             pieces.push({text, first: boxes[0], last: boxes.at(-1)});
         }
     }
