@@ -56,7 +56,7 @@ class MailingMailing(models.Model):
     queue_audience_changed = fields.Boolean(
         readonly=True,
         copy=False,
-        help="Those who wait are to be looked at anew before anybody is sent to.",
+        help="Waiting recipients must be checked again before anything is sent.",
     )
     queue_recipients = fields.Integer(
         "Audience when Sent",

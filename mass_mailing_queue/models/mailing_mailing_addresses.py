@@ -207,7 +207,7 @@ class MailingMailing(models.Model):
         if under_way:
             self.message_post(
                 body=self.env._(
-                    "The recipients were changed while the mailing is under way. "
+                    "The recipients were changed while the mailing was under way. "
                     "Nobody who has the email gets it again."
                 )
             )
