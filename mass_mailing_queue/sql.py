@@ -8,6 +8,7 @@ one is a short transaction of its own. The others run on the ORM's cursor and co
 with it. Callers flush and invalidate.
 """
 
+from .addresses import spellings
 from .prepared import execute_prepared
 
 # First keys of the two-key advisory locks; the second is a claim's token or the id
@@ -114,15 +115,18 @@ _CLAIM = """
               write_date = now() AT TIME ZONE 'utc'
          FROM mailing_trace target
          JOIN mailing_mailing mailing ON mailing.id = target.mass_mailing_id
+   CROSS JOIN LATERAL (
+              SELECT COALESCE(%(spellings)s::text[],
+                              ARRAY[target.email::text]) AS spellings) one
     LEFT JOIN LATERAL (
               SELECT CASE
                   WHEN mailing.use_exclusion_list AND EXISTS (
                        SELECT 1 FROM mail_blacklist
-                        WHERE active AND email = target.email) THEN 'mail_bl'
+                        WHERE active AND email = ANY(one.spellings)) THEN 'mail_bl'
                   WHEN (SELECT bool_and(COALESCE(sub.opt_out, false))
                           FROM mailing_contact contact
                           JOIN mailing_subscription sub ON sub.contact_id = contact.id
-                         WHERE contact.email_normalized = target.email
+                         WHERE contact.email_normalized = ANY(one.spellings)
                            AND sub.list_id = ANY(%(list_ids)s)) THEN 'mail_optout'
                   END AS why) excl ON true
         WHERE target.id = %(trace)s AND trace.id = target.id
@@ -150,6 +154,7 @@ _CLAIM_TYPES = {
     "list_ids": "int[]",
     "email": "text",
     "emails": "text",
+    "spellings": "text[]",
 }
 
 
@@ -160,8 +165,9 @@ def claim(
 
     Won by one worker only, and durable when it returns. The mailing must still send,
     the addresses that the message goes to are those that the trace has, and an address
-    that was blacklisted or opted out since it was planned is cancelled instead. Locks
-    the trace row; reads the mailing without a lock.
+    that was blacklisted or opted out since it was planned is cancelled instead, also
+    if its domain is written in ASCII there. Locks the trace row; reads the mailing
+    without a lock.
 
     :param int token: the worker's claim token, whose advisory lock it holds
     :param str worker: node and process, for people
@@ -189,6 +195,7 @@ def claim(
             "list_ids": list(list_ids),
             "email": email,
             "emails": emails or "",
+            "spellings": sorted(spellings(email)) if email else None,
         },
     )
     return cr.fetchone() or (None, 0, 0, None)

@@ -141,6 +141,24 @@ class TestDeliver(QueueCase):
         self.assertEqual(self.first.failure_type, "mail_bl")
         self.assertEqual(self.second.failure_type, "mail_optout")
 
+    def test_claim_looks_at_exclusions_of_other_spellings(self):
+        """Who leaves by a link may be on the list under another spelling."""
+        contacts = self._contacts(
+            "x@xn--mnchen-3ya.example", "y@xn--mnchen-3ya.example"
+        )
+        mailing = self._mailing()
+        mailing.action_launch()
+        self._perform(self._jobs("_job_plan"))
+        traces = self._traces(mailing).filtered(lambda t: "nchen" in t.email)
+        self.env["mail.blacklist"]._add(contacts[0].email)
+        contacts[1].subscription_ids.opt_out = True
+        self.env.flush_all()
+        for trace in traces:
+            claim = (11, "node:1", "<id>", 1, self.list.ids, trace.email)
+            self.assertEqual(sql.claim(self.cr, trace.id, *claim)[0], "cancel")
+        self.env.invalidate_all()
+        self.assertEqual(traces.mapped("failure_type"), ["mail_bl", "mail_optout"])
+
     def test_h2_record_keeps_what_the_recipient_did(self):
         """H2, H12: a bounce or open during delivery is not overwritten."""
         self.env.flush_all()
