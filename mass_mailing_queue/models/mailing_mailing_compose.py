@@ -93,7 +93,7 @@ class MailingMailing(models.Model):
         records = self.env[self.mailing_model_real].browse(traces.mapped("res_id"))
         known = set(records.exists().ids)
         gone = traces.filtered(lambda trace: trace.res_id not in known)
-        gone.write(
+        gone._queue_only_waiting().write(
             {
                 "trace_status": "error",
                 "failure_type": "unknown",
@@ -152,7 +152,7 @@ class MailingMailing(models.Model):
         :return: these traces
         """
         others = traces.filtered(lambda trace: trace.model != self.mailing_model_real)
-        others.write(
+        others._queue_only_waiting().write(
             {
                 "trace_status": "cancel",
                 "failure_type": "queue_audience",

@@ -237,6 +237,10 @@ class MailingTrace(models.Model):
             )
         return self.sudo().filtered(lambda trace: trace._queue_is_in_doubt())
 
+    def _queue_only_waiting(self):
+        """Return those that wait: another worker may have sent the others by now."""
+        return self.filtered(lambda trace: trace.trace_status == "outgoing")
+
     def _queue_put_back(self):
         """Make these traces wait to be sent again, by a job of their own."""
         commit_durably(self.env)

@@ -326,6 +326,20 @@ class TestJudging(QueueCase):
         self._run_jobs()
         self.assertEqual(sorted(self.mailed), ["a@example.com", "b@example.com"])
 
+    def test_an_outcome_of_another_worker_is_not_composed_over(self):
+        """Who opted out, or was deleted, since another worker mailed them has it."""
+        contacts = self._contacts("a@example.com", "b@example.com")
+        mailing = self._mailing_to(contacts)
+        self._plan(mailing)
+        traces = self._traces(mailing)
+        self.assertEqual(traces._send(), 2)
+        self.env["mail.blacklist"]._add("a@example.com")
+        contacts[1].unlink()
+        with Ledger(self.env) as ledger:
+            mailing._queue_compose(ledger, traces.ids)
+        self.env.invalidate_all()
+        self.assertEqual(set(traces.mapped("trace_status")), {"sent"})
+
     def _waiting(self, mailing):
         traces = self._traces(mailing)
         return sorted(

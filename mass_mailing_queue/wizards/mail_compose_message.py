@@ -61,7 +61,8 @@ class MailComposeMessage(models.TransientModel):
         }
         found = self._prepare_mail_values_mailing_traces(excluded)
         for res_id, values in found.items():
-            self.env["mailing.trace"].browse(traces[res_id]).write(
+            trace = self.env["mailing.trace"].browse(traces[res_id])
+            trace._queue_only_waiting().write(
                 {
                     "trace_status": "cancel",
                     "failure_type": values.get("failure_type"),
