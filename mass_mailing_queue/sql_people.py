@@ -29,7 +29,9 @@ def cancel_outgoing(cr, mailing_id, limit):
 def cancel_former(cr, mailing_id, limit, reason):
     """*ledger* Cancel up to ``limit`` who wait of an audience that was changed.
 
-    Waits for the rows that a worker is composing for.
+    And note of duplicates, and of those who had opted out, that they are to be looked
+    at anew: in another audience they may be neither. Waits for the rows that a worker
+    is composing for.
     """
     cr.execute(
         """
@@ -38,8 +40,10 @@ def cancel_former(cr, mailing_id, limit, reason):
                failure_reason = %s, queue_held = false,
                write_date = now() AT TIME ZONE 'utc'
          WHERE id IN (SELECT id FROM mailing_trace
-                       WHERE mass_mailing_id = %s AND trace_status = 'outgoing'
-                         AND queue_planned
+                       WHERE mass_mailing_id = %s AND queue_planned
+                         AND (trace_status = 'outgoing'
+                              OR trace_status = 'cancel'
+                                 AND failure_type IN ('mail_dup', 'mail_optout'))
                          AND EXISTS (SELECT 1 FROM mailing_mailing
                                       WHERE id = %s AND queue_audience_changed)
                        ORDER BY id LIMIT %s FOR UPDATE)
@@ -64,6 +68,32 @@ def begin_anew(cr, mailing_id):
         [mailing_id],
     )
     return cr.rowcount
+
+
+def failed(cr, mailing_id):
+    """Return trace's id, model and record's id of who failed for certain."""
+    cr.execute(
+        """
+        SELECT id, model, res_id FROM mailing_trace
+         WHERE mass_mailing_id = %s AND trace_status = 'error' AND queue_planned
+           AND failure_type IS DISTINCT FROM 'queue_in_doubt' ORDER BY id
+        """,
+        [mailing_id],
+    )
+    return cr.fetchall()
+
+
+def leave_former(cr, trace_ids):
+    """Cancel failed recipients who are not in the audience any more."""
+    cr.execute(
+        """
+        UPDATE mailing_trace
+           SET trace_status = 'cancel', failure_type = 'queue_audience',
+               write_date = now() AT TIME ZONE 'utc'
+         WHERE id = ANY(%s) AND trace_status = 'error' AND queue_planned
+        """,
+        [list(trace_ids)],
+    )
 
 
 def put_back(cr, mailing_id, in_doubt):

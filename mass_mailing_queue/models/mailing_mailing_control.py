@@ -4,8 +4,9 @@
 from markupsafe import Markup
 
 from odoo import api, models
+from odoo.fields import Domain
 
-from .. import sql_people
+from .. import slicing, sql_people
 from ..discretion import discreet
 from ..ledger import Ledger, commit_durably
 from .mailing_mailing import CONTENT_FIELDS
@@ -208,10 +209,31 @@ class MailingMailing(models.Model):
         self.ensure_one()
         commit_durably(self.env)
         self.env.flush_all()
+        if not in_doubt:
+            self._queue_leave_failed()
         count = sql_people.put_back(self.env.cr, self.id, in_doubt)
         self.env.invalidate_all(flush=False)
         if count:
             self._queue_continue()
+
+    def _queue_leave_failed(self):
+        """Leave out who failed, and is not among the recipients any more.
+
+        Natively, they are planned anew, from the recipients that there are by then.
+        """
+        mailing = self._queue_for_jobs()
+        model = mailing.env[mailing.mailing_model_real]
+        domain = Domain(mailing._get_recipients_domain())
+        rows = sql_people.failed(self.env.cr, self.id)
+        for batch in slicing.batches(rows, CANCEL_BATCH):
+            ids = [res_id for _id, name, res_id in batch if name == model._name]
+            known = set(model.search(domain & Domain("id", "in", ids)).ids)
+            left = [
+                trace_id
+                for trace_id, name, res_id in batch
+                if name != model._name or res_id not in known
+            ]
+            sql_people.leave_former(self.env.cr, left)
 
     def _queue_continue(self):
         """Send again what was put back, also on a mailing that was done.

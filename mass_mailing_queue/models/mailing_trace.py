@@ -31,6 +31,7 @@ class MailingTrace(models.Model):
     process       outgoing      the claim's worker: not accepted, to be tried again
     process       error         the worker or the reconciler: *in doubt*
     error         outgoing      *Retry failed*, *Send again* (in doubt)
+    error         cancel        *Retry failed*, if it is no recipient any more
     error         sent          *Count as sent* (in doubt)
     sent          open, reply,  upstream, when it hears from the recipient
                   bounce

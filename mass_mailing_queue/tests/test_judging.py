@@ -326,6 +326,41 @@ class TestJudging(QueueCase):
         self._run_jobs()
         self.assertEqual(sorted(self.mailed), ["a@example.com", "b@example.com"])
 
+    def test_who_was_left_out_of_another_audience_is_looked_at_anew(self):
+        """Somebody's duplicate there, or opted out there, may be neither here."""
+        other = self.env["mailing.list"].create({"name": "Other"})
+        self._contacts("a@example.com", "left@example.com")
+        self._contacts("a@example.com", "left@example.com", lists=other)
+        contacts = self.list.contact_ids + other.contact_ids
+        left = contacts.filtered(lambda contact: contact.email == "left@example.com")
+        left.subscription_ids.opt_out = True
+        mailing = self._mailing(contact_list_ids=[(6, 0, (self.list + other).ids)])
+        self._plan(mailing)
+        self.assertEqual(self._waiting(mailing), ["a@example.com"])
+        left[1].subscription_ids.opt_out = False
+        self._change(mailing, contact_list_ids=[(6, 0, other.ids)])
+        self._run_jobs()
+        self.assertEqual(sorted(self.mailed), ["a@example.com", "left@example.com"])
+
+    def test_who_failed_and_is_no_recipient_any_more_is_not_retried(self):
+        """As natively, where they are planned anew."""
+        contacts = self._partners("a@example.com", "b@example.com", "c@example.com")
+        mailing = self._mailing_to(contacts)
+        for address in contacts.mapped("email"):
+            self.replies[address] = refused(address, 550, b"5.1.1 No such user")
+        self._plan(mailing)
+        self._run_jobs()
+        self.replies.clear()
+        mailing.mailing_domain = repr([("id", "in", contacts[1:].ids)])
+        contacts[2].active = False
+        mailing.action_retry_failed()
+        self._run_jobs()
+        self.assertEqual((mailing.state, self.mailed), ("done", ["b@example.com"]))
+        self.assertEqual(
+            [why or status for _email, status, why in self._statuses(mailing)],
+            ["queue_audience", "sent", "queue_audience"],
+        )
+
     def test_an_outcome_of_another_worker_is_not_composed_over(self):
         """Who opted out, or was deleted, since another worker mailed them has it."""
         contacts = self._contacts("a@example.com", "b@example.com")
