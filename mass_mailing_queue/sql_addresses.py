@@ -74,8 +74,8 @@ def judge(cr, lock, mailing_id, campaign_id, found, every=False):
     are claimed by then are not given, but have what they have.
 
     :param tuple lock: its namespace and key
-    :param dict found: trace's id → its recipient's addresses, the first one first; none
-        for a trace that nobody is mailed by, so that it keeps nobody from one
+    :param dict found: trace's id → its recipient's addresses, the first one first;
+        none for a trace that nobody is mailed by, so that it keeps nobody from one
     :param bool every: nobody is a duplicate
     :return: dict of trace's id → addresses that are left, as a list
     """

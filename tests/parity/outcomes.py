@@ -60,7 +60,10 @@ def claims_stripped(judged, deviation):
     if deviation.field not in ("envelope recipients", "header To"):
         return False
     trace = judged.queue.traces.get(deviation.subject)
-    return bool(trace and trace["queue_emails"])
+    if not trace or not trace["queue_emails"]:
+        return False
+    addresses = set(judged.addresses_of(deviation.subject))
+    return len(mailed_addresses(trace)) < len(addresses)
 
 
 def prove_stripped(judged, claimed):
