@@ -266,14 +266,26 @@ class SessionPool:
                 self._idle[key] = session
             else:
                 ended.append(session)
-            if self._idle and not (self._closer and self._closer.is_alive()):
-                self._closer = threading.Thread(
-                    target=self._close_ended, name="mass_mailing_queue", daemon=True
-                )
-                self._closer.start()
+            if self._idle and not self._is_watched():
+                ended += self._idle.values()
+                self._idle.clear()
             self._changed.notify()
         for old in ended:
             old.close()
+
+    def _is_watched(self):
+        """Return whether a thread closes the idle sessions: start one if needed."""
+        if self._closer and self._closer.is_alive():
+            return True
+        self._closer = threading.Thread(
+            target=self._close_ended, name="mass_mailing_queue", daemon=True
+        )
+        try:
+            self._closer.start()
+        except RuntimeError:
+            # No memory for its stack, or too many threads: then nothing is kept.
+            self._closer = None
+        return self._closer is not None
 
     def _close_ended(self):
         """Close sessions when their time has come, until none is left."""

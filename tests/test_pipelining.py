@@ -469,6 +469,23 @@ def test_a_connection_that_has_rested_ends_by_itself():
     server.close()
 
 
+def test_nothing_is_kept_that_nobody_could_close(monkeypatch):
+    """A worker near its memory's limit cannot start a thread; its job goes on."""
+    pool, server, lease = smtp.SessionPool(), Server(), Lease()
+    session = connected(server)
+    session.lease = lease
+
+    def start(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as context:
+        context.setattr(threading.Thread, "start", start)
+        pool.put("key", session)
+    assert pool.take("key") is None
+    assert session.closed and lease.ended.is_set()
+    server.close()
+
+
 class Lease:
     """A seat that may be wanted."""
 
