@@ -93,6 +93,7 @@ class MailingMailing(models.Model):
         records = self.env[self.mailing_model_real].browse(traces.mapped("res_id"))
         known = set(records.exists().ids)
         gone = traces.filtered(lambda trace: trace.res_id not in known)
+        gone._queue_only_waiting()._queue_give_back()
         gone._queue_only_waiting().write(
             {
                 "trace_status": "error",

@@ -23,6 +23,7 @@ class MailingTrace(models.Model):
                                 that was changed to one that has the mail), Cancel,
                                 or the planner (the mailing's audience was changed)
     cancel        (none)        the planner, if the audience is changed back
+    cancel        outgoing      the composer (whose duplicate it was is deleted)
     outgoing      error         the composer: its message cannot be made
     outgoing      cancel,       the job: another addon left it out of composing,
                   error, sent   or has failed or sent its email
@@ -241,6 +242,34 @@ class MailingTrace(models.Model):
     def _queue_only_waiting(self):
         """Return those that wait: another worker may have sent the others by now."""
         return self.filtered(lambda trace: trace.trace_status == "outgoing")
+
+    def _queue_give_back(self):
+        """Let somebody else have the addresses of those who get nothing.
+
+        One who was cancelled as their duplicate; the reconciler finds them a job. Not
+        if there was a claim: who was in doubt may have the email.
+        """
+        for trace in self.filtered(lambda trace: not trace.queue_claimed_at):
+            for email in (trace.queue_emails or trace.email or "").splitlines():
+                self.search(
+                    [
+                        ("mass_mailing_id", "=", trace.mass_mailing_id.id),
+                        ("email", "=", email),
+                        ("trace_status", "=", "cancel"),
+                        ("failure_type", "=", "mail_dup"),
+                        ("queue_planned", "=", True),
+                    ],
+                    order="id",
+                    limit=1,
+                ).write(
+                    {
+                        "trace_status": "outgoing",
+                        "failure_type": False,
+                        "failure_reason": False,
+                        "queue_emails": False,
+                        "queue_job_uuid": False,
+                    }
+                )
 
     def _queue_put_back(self):
         """Make these traces wait to be sent again, by a job of their own."""

@@ -361,6 +361,34 @@ class TestJudging(QueueCase):
             ["queue_audience", "sent", "queue_audience"],
         )
 
+    def test_the_duplicate_of_who_is_deleted_gets_the_email(self):
+        """Once, of three with its address; as when contacts are merged."""
+        contacts = self._contacts(*["a@example.com"] * 3, "b@example.com")
+        mailing = self._mailing()
+        self._plan(mailing)
+        contacts[0].unlink()
+        self._run_jobs()
+        self.assertEqual(mailing.state, "sending")
+        self.env["mailing.mailing"]._cron_queue_reconcile()
+        self._run_jobs()
+        self.assertEqual(sorted(self.mailed), ["a@example.com", "b@example.com"])
+        self.assertEqual(mailing.state, "done")
+
+    def test_the_duplicate_of_who_may_have_the_email_stays_one(self):
+        contacts = self._contacts("a@example.com", "a@example.com")
+        mailing = self._mailing()
+        self._plan(mailing)
+        trace = self._traces(mailing)[0]
+        with Ledger(self.env) as ledger:
+            ledger.run(sql.claim, trace.id, 1, "node:1", "<id@x>", 1, [])
+        trace.write({"trace_status": "error", "failure_type": "queue_in_doubt"})
+        trace.action_queue_send_again()
+        contacts[0].unlink()
+        self._run_jobs()
+        self.env["mailing.mailing"]._cron_queue_reconcile()
+        self._run_jobs()
+        self.assertEqual((mailing.state, self.mailed), ("done", []))
+
     def test_an_outcome_of_another_worker_is_not_composed_over(self):
         """Who opted out, or was deleted, since another worker mailed them has it."""
         contacts = self._contacts("a@example.com", "b@example.com")
