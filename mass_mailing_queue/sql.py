@@ -17,8 +17,8 @@ LOCK_CLAIM = 7_221_901
 LOCK_PLAN = 7_221_902
 LOCK_FINISH = 7_221_903
 # Of who decides which addresses a mailing goes to; in an A/B test, its campaign's.
-LOCK_ADDRESSES = 7_221_904
-LOCK_CAMPAIGN = 7_221_905
+LOCK_ADDRESSES = 7_221_912
+LOCK_CAMPAIGN = 7_221_913
 LOCK_LINKS = 7_221_911
 
 

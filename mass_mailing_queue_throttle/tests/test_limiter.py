@@ -10,6 +10,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from odoo.addons.mass_mailing_queue import sql as queue_sql
 from odoo.addons.mass_mailing_queue.exceptions import DeliveryPostponed
 from odoo.addons.mass_mailing_queue.ledger import Ledger
 from odoo.addons.mass_mailing_queue.tests.common import refused, wrapped
@@ -41,6 +42,16 @@ class TestLimiter(ProviderCase):
     def _nobody_pays(self):
         self.assertEqual(set(self.traces.mapped("trace_status")), {"outgoing"})
         self.assertEqual(set(self.traces.mapped("queue_attempts")), {0})
+
+    def test_locks_are_nobody_elses(self):
+        """Who waits for a seat does not keep an A/B test from being planned."""
+        locks = [
+            number
+            for module in (queue_sql, sql)
+            for name, number in vars(module).items()
+            if name.startswith("LOCK_")
+        ]
+        self.assertEqual(len(locks), len(set(locks)), locks)
 
     def test_jobs_run_in_the_accounts_channel(self):
         channel = self.provider.channel_id.complete_name
