@@ -112,6 +112,17 @@ def batches(items, size):
         yield items[start : start + size]
 
 
+def spread(items, count):
+    """Return up to ``count`` of a list, from its first to its last.
+
+    >>> spread(list(range(10)), 4), spread([1, 2], 4), spread([], 4)
+    ([0, 3, 6, 9], [1, 2], [])
+    """
+    if len(items) <= count:
+        return items
+    return [items[round(n * (len(items) - 1) / (count - 1))] for n in range(count)]
+
+
 def retry_delay(attempt):
     """Return the seconds to wait before a recipient's next attempt.
 

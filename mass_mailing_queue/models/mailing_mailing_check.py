@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from .. import smtp, sql
 from ..discretion import conceal, describe, discreet
 from ..faults import is_trouble
+from ..slicing import spread
 from .mailing_mailing_content import CANDIDATES, PEERS
 
 
@@ -61,7 +62,9 @@ class MailingMailing(models.Model):
         records = seen.env[self.mailing_model_real].with_context(active_test=False)
         visible = set(records.search([("id", "in", waiting.mapped("res_id"))]).ids)
         wanted = waiting.filtered(lambda trace: trace.res_id in visible)
-        error = self._queue_for_jobs()._queue_find_fault(wanted.ids[:PEERS], False)
+        error = self._queue_for_jobs()._queue_find_fault(
+            spread(wanted.ids, PEERS), False
+        )
         if error:
             raise UserError(
                 self.env._(

@@ -12,6 +12,7 @@ from ..exceptions import DeliveryStopped
 from ..faults import is_trouble, try_again
 from ..ledger import undone
 from ..shared_work import composing
+from ..slicing import spread
 from .mailing_mailing import CONTENT_FIELDS
 
 #: Recipients for whom the email is made to find out whose fault it is, and those among
@@ -60,7 +61,7 @@ class MailingMailing(models.Model):
             return
         peers = [peer for peer in traces.ids[1:] if peer in languages]
         alike = [peer for peer in peers if languages.get(peer) == language]
-        if peers and self._queue_find_fault((alike or peers)[:PEERS]) is None:
+        if peers and self._queue_find_fault(spread(alike or peers, PEERS)) is None:
             WORKS_UNTIL[key] = time.monotonic() + FOUND_LASTS
             return
         reason = conceal(reason)

@@ -154,6 +154,18 @@ class TestFaults(QueueCase):
         self._run_jobs()
         self.assertEqual(traces.mapped("trace_status"), ["error"] + ["sent"] * 3)
 
+    def test_some_who_stand_together_are_not_everybody(self):
+        """Those without a name come first where recipients are sorted by it."""
+        numbers = range(10, 20)
+        more = self._contacts(*(f"{number}@example.com" for number in numbers))
+        content = '<p><t t-out="1 / len(object.name or []) and object.name"/></p>'
+        self.mailing.body_html = content
+        traces = self._plan()
+        (self.contacts | more[:4]).name = False
+        self._run_jobs()
+        self.assertFalse(self.mailing.queue_paused)
+        self.assertEqual(traces.mapped("trace_status"), ["error"] * 8 + ["sent"] * 6)
+
     def test_the_only_recipient_does_not_fail(self):
         self.contacts[1:].unlink()
         trace = self._plan()

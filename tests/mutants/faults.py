@@ -37,7 +37,7 @@ mutant(
 mutant(
     "languages_mixed",
     "the look at others of the same language",
-    (CONTENT, "(alike or peers)[:PEERS]", "peers[:PEERS]"),
+    (CONTENT, "spread(alike or peers, PEERS)", "spread(peers, PEERS)"),
     tests=["TestFaults.test_content_that_breaks_in_one_language_pauses"],
 )
 mutant(
