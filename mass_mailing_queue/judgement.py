@@ -119,6 +119,13 @@ class Judge:
         if familiar and resumed_at and since < resumed_at:
             # Somebody has seen these refusals, and went on.
             return reply
+        if (
+            resumed_at
+            and since < resumed_at
+            and not self._tried_since(resumed_at, parcel)
+        ):
+            # Somebody has resumed: those behind show first whether it is over.
+            return come_back(reply, SUSPECT_WAITS)
         self._ledger.run(
             sql_refusal.put_back_refused, self._mailing_id, reply.signature, since
         )
@@ -126,6 +133,16 @@ class Judge:
 
     def _accepted_since(self, moment):
         return self._ledger.run(sql_refusal.accepted_since, self._mailing_id, moment)
+
+    @staticmethod
+    def _tried_since(moment, parcel):
+        """Return whether its message was under way before, but after a moment."""
+        return parcel.last_end and parcel.last_end > moment + timedelta(seconds=1)
+
+    def _server_accepted_since(self, moment):
+        return self._ledger.run(
+            sql_refusal.accepted_by_server_since, self._mailing_id, moment
+        )
 
     def _is_another_sender(self, reply, parcel):
         """Return whether a sender is refused that only some of the emails have."""
@@ -137,14 +154,32 @@ class Judge:
 
     def _judge_free_end(self, reply, parcel, session, server_ref):
         """Let nobody knock for ever without an attempt while others are accepted."""
-        if not session.in_message and reply.code == 0:
-            # It was not about this message: the connection had ended before.
-            return reply
-        if parcel.last_end and self._accepted_since(parcel.last_end):
+        accepted_since = (
+            # What is broken may be of this mailing only.
+            self._accepted_since
+            if reply.verdict is Verdict.BROKEN
+            else self._server_accepted_since
+        )
+        if parcel.last_end and accepted_since(parcel.last_end):
             parcel.passed_over += 1
         broke = reply.verdict is Verdict.UNREACHABLE and reply.code in (0, 421)
         if parcel.passed_over >= self._free_ends(reply, broke and session.delivered):
             return replace(reply, verdict=Verdict.DEFERRED, until=None)
+        if not session.in_message and reply.code == 0:
+            # It was not about this message: the connection had ended before.
+            return reply
+        if (
+            reply.verdict is Verdict.BROKEN
+            and parcel.last_end
+            and self._ledger.run(
+                sql_refusal.was_refused_before,
+                parcel.trace_id,
+                reply.signature,
+                parcel.last_end,
+            )
+        ):
+            # Somebody has resumed: others show first whether it is this one's own.
+            return come_back(reply, SUSPECT_WAITS)
         if not broke:
             return reply
         if session.delivered:
@@ -180,12 +215,18 @@ class Judge:
     def _suspect(self, reply, parcel, server_ref, limit):
         """Note who broke a new connection, return whether it is the server's fault."""
         noted = server_ref, parcel.trace_id, reply.text[:200]
-        suspects, since, failures = self._ledger.run(sql_outage.outage_suspect, *noted)
-        if suspects >= limit and not failures and self._accepted_since(since):
+        for _try in range(2):
+            suspects, since, failures, seconds = self._ledger.run(
+                sql_outage.outage_suspect, *noted
+            )
+            # Where nobody else is left, nobody else shows it either.
+            if suspects < limit and seconds < sql_outage.SUSPICION:
+                return False
+            if failures or not self._server_accepted_since(since):
+                return True
             # Over another connection: these few are to blame.
             self._ledger.run(sql_outage.outage_end, server_ref)
-            suspects = self._ledger.run(sql_outage.outage_suspect, *noted)[0]
-        return suspects >= limit
+        return False
 
 
 def come_back(reply, seconds):

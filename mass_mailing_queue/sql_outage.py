@@ -32,10 +32,11 @@ def outage_suspect(cr, server_id, trace_id, reply):
     """*ledger* Note whose message broke a fresh connection; nobody waits for that.
 
     Suspects are those since the server last accepted something (:func:`outage_end`), or
-    within :data:`SUSPICION`.
+    since there was none for :data:`SUSPICION`.
 
     :return: number of different suspects, when the first was noted (naive, UTC),
-        failures of the outage that is known already, 0 for none
+        failures of the outage that is known already, 0 for none, seconds since the
+        first was noted
     """
     cr.execute(
         """
@@ -44,8 +45,10 @@ def outage_suspect(cr, server_id, trace_id, reply):
              VALUES (%(server)s, now() AT TIME ZONE 'utc', now() AT TIME ZONE 'utc', 0,
                      %(reply)s, jsonb_build_array(%(trace)s))
         ON CONFLICT (server_ref) DO UPDATE
-                SET (since, suspects, reply) = (
+                SET (since, retry_at, suspects, reply) = (
                     SELECT CASE WHEN stale THEN EXCLUDED.since ELSE outage.since END,
+                           CASE WHEN COALESCE(outage.failures, 0) = 0
+                                THEN EXCLUDED.retry_at ELSE outage.retry_at END,
                            CASE WHEN stale OR outage.suspects IS NULL
                                 THEN EXCLUDED.suspects
                                 WHEN outage.suspects @> EXCLUDED.suspects
@@ -53,10 +56,11 @@ def outage_suspect(cr, server_id, trace_id, reply):
                                 ELSE outage.suspects || EXCLUDED.suspects END,
                            EXCLUDED.reply
                       FROM (SELECT COALESCE(outage.failures, 0) = 0
-                                   AND outage.since < EXCLUDED.since
+                                   AND outage.retry_at < EXCLUDED.retry_at
                                        - %(suspicion)s * interval '1 second' AS stale
                            ) AS known)
-          RETURNING jsonb_array_length(suspects), since, COALESCE(failures, 0)
+          RETURNING jsonb_array_length(suspects), since, COALESCE(failures, 0),
+                    EXTRACT(EPOCH FROM now() AT TIME ZONE 'utc' - since)
         """,
         {
             "server": server_id,

@@ -29,6 +29,51 @@ def accepted_since(cr, mailing_id, moment):
     return cr.fetchone()[0]
 
 
+def accepted_by_server_since(cr, mailing_id, moment):
+    """Return whether a mailing under way got an email accepted, over the same server.
+
+    Without a server of its own, which one a mailing gets depends on its sender.
+    Indexes: ``mailing_mailing_queue_under_way_idx``,
+    ``mailing_trace_queue_progress_idx``.
+
+    :param datetime moment: see :func:`accepted_since`
+    """
+    cr.execute(
+        """
+        SELECT other.id
+          FROM mailing_mailing mailing
+          JOIN mailing_mailing other
+            ON other.mail_server_id = mailing.mail_server_id
+            OR mailing.mail_server_id IS NULL AND other.mail_server_id IS NULL
+               AND other.email_from = mailing.email_from
+         WHERE mailing.id = %(mailing)s AND other.id <> mailing.id
+           AND other.queue_managed AND other.state IN ('in_queue', 'sending')
+        """,
+        {"mailing": mailing_id},
+    )
+    others = [row[0] for row in cr.fetchall()]
+    return any(accepted_since(cr, one, moment) for one in (mailing_id, *others))
+
+
+def was_refused_before(cr, trace_id, signature, last_end):
+    """Return whether a recipient got the same answer before its mailing was resumed.
+
+    :param datetime last_end: of its last claim, see ``sql.claim``
+    """
+    cr.execute(
+        """
+        SELECT trace.queue_refusal = %s
+               AND mailing.queue_resumed_at >= %s - interval '1 second'
+          FROM mailing_trace trace
+          JOIN mailing_mailing mailing ON mailing.id = trace.mass_mailing_id
+         WHERE trace.id = %s
+        """,
+        [signature, last_end, trace_id],
+    )
+    row = cr.fetchone()
+    return bool(row and row[0])
+
+
 def refusals_alike(cr, mailing_id, signature, trace_id, limit):
     """Return when other recipients of the mailing were first refused in the same words.
 

@@ -30,6 +30,10 @@ _logger = logging.getLogger(__name__)
 #: Attempts before a recipient whose server says "later" has failed.
 MAX_ATTEMPTS = 5
 
+#: How much longer than all others one recipient waits, at most (seconds): all of them
+#: have looked again by then.
+OTHERS_FIRST = 1_800.0
+
 #: After these it is looked whether too many emails fail.
 FAILURES = (Verdict.REJECTED, Verdict.DEFERRED, Verdict.IN_DOUBT)
 
@@ -84,7 +88,6 @@ class MailingMailing(models.Model):
                 outcomes[parcel.mail_id], reply = replies
                 if session.bypassed:
                     self._queue_refuse_connection(session.connection)
-                of_message = session.in_message or reply.code
                 if session.lost:
                     session.close()
                     session = None
@@ -92,7 +95,7 @@ class MailingMailing(models.Model):
                     raise reply.trouble
                 if reply.verdict is Verdict.HELD:
                     refused_senders[parcel.email_from] = reply.text
-                self._queue_react(ledger, route, parcel, reply, of_message)
+                self._queue_react(ledger, route, parcel, reply)
                 if outcomes[parcel.mail_id].verdict in FAILURES:
                     self._queue_check_failures(ledger)
         finally:
@@ -100,10 +103,9 @@ class MailingMailing(models.Model):
                 self._queue_keep_session(ledger, route, session)
             commit(self.env)
 
-    def _queue_react(self, ledger, route, parcel, reply, of_message):
+    def _queue_react(self, ledger, route, parcel, reply):
         """Do what a reply asks for beyond its recipient.
 
-        :param of_message: whether it answers this recipient's message
         :raises DeliveryPostponed, AccountBroken: if nothing else can leave now
         """
         if reply.text:
@@ -115,11 +117,12 @@ class MailingMailing(models.Model):
         try:
             self._queue_heed(ledger, route, reply)
         except DeliveryPostponed as postponed:
-            if of_message:
-                # It may be this one's fault: others are to go first then.
-                ledger.run(
-                    sql_refusal.pass_over, parcel.trace_id, postponed.lasts * 1.5
-                )
+            # It may be this one's fault: others are to go first then.
+            ledger.run(
+                sql_refusal.pass_over,
+                parcel.trace_id,
+                postponed.lasts + min(postponed.lasts / 2, OTHERS_FIRST),
+            )
             raise
 
     def _queue_permit(self, ledger, route, parcel):

@@ -367,6 +367,7 @@ class TestDeliver(QueueCase):
             "UPDATE mailing_queue_outage SET since = since - interval '25 hours', "
             "retry_at = now() AT TIME ZONE 'utc'"
         )
+        self.first.queue_next_attempt = False
         self._perform(job)
         self._perform(self._jobs("_job_pause"))
         self.assertTrue(self.mailing.queue_paused)

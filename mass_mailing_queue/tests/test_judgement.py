@@ -126,9 +126,15 @@ class TestJudgement(QueueCase):
                 self.assertNotIn("@", self.mailing.queue_pause_reason)
                 self.assertEqual(set(self._states()), {("outgoing", 0)})
                 self.assertEqual(len(self.mailing.activity_ids), 1)
-                # Somebody resumes before it is repaired: one answer is enough.
+                # Somebody resumes before it is repaired: a second answer is enough.
+                self._later()
                 self.mailing.action_queue_resume()
+                self._resumed_before()
                 self._perform(self._jobs("_job_plan"))
+                self._run()
+                self._pause()
+                self.assertFalse(self.mailing.queue_paused)
+                self._due()
                 self._run(self._jobs("_job_send")[:1])
                 self._pause()
                 self.assertTrue(self.mailing.queue_paused)
@@ -326,6 +332,99 @@ class TestJudgement(QueueCase):
         for _round in range(6):
             self._run()
             self._later()
+        self.assertEqual(self.sent, self.addresses[1:])
+        self.assertEqual(self._states()[0], ("error", 5))
+
+    def test_who_was_refused_before_somebody_resumed_comes_last(self):
+        """A dead domain ahead of the list holds up nobody behind it, for good."""
+        for count, words in ((12, b"No such user here"), (1, b"relay not permitted")):
+            with self.subTest(words=words):
+                self.env["mailing.contact"].search([]).unlink()
+                self.sent.clear()
+                self.replies.clear()
+                self._send_to(30)
+                for address in self.addresses[:count]:
+                    self.replies[address] = refused(address, 550, words)
+                self._run_until_paused()
+                self.assertTrue(self.mailing.queue_paused)
+                self.assertFalse(self.sent)
+                self._later()
+                self.mailing.action_queue_resume()
+                # An account that was stopped goes on once that is committed.
+                self.env.cr.postcommit.run()
+                self._resumed_before()
+                self._perform(self._jobs("_job_plan"))
+                self._run_until_paused()
+                self.assertEqual(self.sent, self.addresses[count:])
+                for _attempt in range(5):
+                    self._due()
+                    self._run_until_paused()
+                self.assertFalse(self.mailing.queue_paused)
+                self.assertEqual(
+                    {state for state, _attempts in self._states()[:count]}, {"error"}
+                )
+
+    def _run_until_paused(self):
+        for job in self._jobs("_job_send"):
+            if not self.mailing.queue_paused:
+                self._run(job)
+                self._pause()
+
+    def _resumed_before(self):
+        """In reality that is another second than the one in which they are tried."""
+        self.mailing.queue_resumed_at -= timedelta(seconds=10)
+
+    def _due(self):
+        self._traces(self.mailing).queue_next_attempt = False
+
+    def test_the_last_recipient_does_not_knock_for_ever(self):
+        """Nobody else is left who could show whether it is the server."""
+        self._send_to(3)
+        self._break(self.addresses[-1])
+        self._run(self._jobs("_job_send")[:-1])
+        self.assertEqual(self.sent, self.addresses[:-1])
+        for _knock in range(90):
+            self._later(20)
+            # The others were accepted before.
+            if (last := self._traces(self.mailing)[-1]).queue_claimed_at:
+                last.queue_claimed_at += timedelta(seconds=9)
+            self._run()
+            self._pause()
+            if self.mailing.queue_paused:
+                break
+        self.assertTrue(self.mailing.queue_paused)
+        self.assertEqual(self._states()[-1], ("outgoing", 0))
+        self.assertFalse(self.env["mailing.queue.outage"].search([]))
+
+    def test_who_breaks_connections_is_known_by_other_mailings_too(self):
+        """The same server accepts theirs."""
+        self._send_to(1)
+        first = self.mailing
+        self._contacts("other@example.com")
+        other = self._mailing()
+        other.action_launch()
+        self._perform(self._jobs("_job_plan"))
+        self._break(*self.addresses)
+        jobs = self._jobs("_job_send")
+        self._run(jobs.filtered(lambda job: job.mailing_id == first.id))
+        for _knock in range(5):
+            self._later()
+            trace = self._traces(other)[-1]
+            trace.write(
+                {"trace_status": "sent", "sent_datetime": fields.Datetime.now()}
+            )
+            self._run(
+                self._jobs("_job_send").filtered(lambda job: job.mailing_id == first.id)
+            )
+        self.assertEqual(self._traces(first).trace_status, "error")
+
+    def test_what_fails_before_a_server_is_asked_holds_nobody_up(self):
+        self._send_to(4)
+        self.replies[self.addresses[0]] = lambda _address: ConnectionError("addon")
+        self._run()
+        self._later(1.25)
+        self._run()
+        self._run_out()
         self.assertEqual(self.sent, self.addresses[1:])
         self.assertEqual(self._states()[0], ("error", 5))
 

@@ -433,8 +433,8 @@ mutant(
     "the turn of others after a message that postponed everybody",
     (
         DELIVER,
-        "            if of_message:\n",
-        "            if False:\n",
+        "            ledger.run(\n                sql_refusal.pass_over,",
+        "            _unused = (\n                sql_refusal.pass_over,",
     ),
     tests=[
         "TestJudgement.test_several_that_break_new_connections_are_the_servers_fault"
