@@ -7,7 +7,7 @@ from .conftest import BUILD
 
 pytestmark = pytest.mark.slow
 
-RUNS = 10
+RUNS = 14
 RECIPIENTS = 80
 
 

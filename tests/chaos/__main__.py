@@ -1,6 +1,7 @@
 """Send campaigns under fire, seed by seed, and judge each by the mail server's ledger.
 
     python -m tests.chaos --runs 60 --seed 1
+    python -m tests.chaos --runs 2 --recipients 300 --kinds 'poison|edit'
 
 Runs whose results are kept for this state of the code are not repeated, so that a long
 series can be made in parts.
@@ -22,7 +23,8 @@ def main(arguments=None):
     options = parse(arguments)
     end_as_interrupted()
     reports = report.Reports(
-        BUILD / ("undurable" if options.undurable else "results"), code()
+        BUILD / ("undurable" if options.undurable else "results"),
+        code(options.kinds),
     )
     done = {result.seed for result in reports.results(options.recipients)}
     seeds = range(options.seed, options.seed + options.runs)
@@ -36,7 +38,9 @@ def main(arguments=None):
         for seed in seeds:
             if seed in done and not options.again:
                 continue
-            result = campaigns.execute(plan.draw(seed, options.recipients, clocks))
+            result = campaigns.execute(
+                plan.draw(seed, options.recipients, clocks, options.kinds)
+            )
             reports.keep(result)
             say(result)
     results = reports.results(options.recipients)
@@ -45,7 +49,7 @@ def main(arguments=None):
     return 1 if any(result.problems for result in results) else 0
 
 
-def code():
+def code(kinds):
     """The state of the addons and of what sends, harms and judges them."""
     tests = ROOT / "tests"
     own = [
@@ -54,7 +58,11 @@ def code():
         tests / "campaigns.py",
     ]
     return report.digest(
-        [*sources((ROOT, drafts.ADDONS)), *(p.read_bytes() for p in sorted(own))]
+        [
+            kinds,
+            *sources((ROOT, drafts.ADDONS)),
+            *(p.read_bytes() for p in sorted(own)),
+        ]
     )
 
 
@@ -76,6 +84,11 @@ def parse(arguments):
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1, help="of the first run")
     parser.add_argument("--recipients", type=int, default=2_000)
+    parser.add_argument(
+        "--kinds",
+        default="",
+        help="of faults only, by how their names begin: 'poison|edit'",
+    )
     parser.add_argument("--again", action="store_true", help="repeat what is kept")
     parser.add_argument(
         "--undurable",

@@ -20,6 +20,9 @@ class Fault:
     :param hold: seconds between both
     :param tls: the mail server has to offer TLS
     :param clock: the node's clock has to be one that can be set
+    :param early: it begins with the campaign
+    :param innocent: it is no server's, account's or worker's: nobody else is to wait
+    :param pauses: the mailing is to pause by itself
     """
 
     name: str
@@ -28,6 +31,9 @@ class Fault:
     hold: float = 0
     tls: bool = False
     clock: bool = False
+    early: bool = False
+    innocent: bool = False
+    pauses: bool = False
 
 
 def fault(hold=0, **needs):

@@ -1,5 +1,6 @@
 """Faults that people make: the same button twice at once, jobs that run requeued."""
 
+import contextlib
 import threading
 
 from .faults import fault
@@ -65,3 +66,13 @@ def jobs_requeued(world):
     if ids:
         world.press("requeue", "queue.job", ids)
     yield
+
+
+@contextlib.contextmanager
+def paused(world):
+    """Somebody pauses, changes something and resumes."""
+    world.paused += 1
+    world.press("action_queue_pause")
+    yield
+    world.press("action_queue_resume")
+    world.paused -= 1

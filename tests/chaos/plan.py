@@ -2,11 +2,15 @@
 
 import dataclasses
 import random
+import re
 
 from . import (  # noqa: F401
+    faults_addresses,
     faults_database,
+    faults_edits,
     faults_people,
     faults_processes,
+    faults_recipients,
     faults_smtp,
 )
 from .faults import FAULTS
@@ -28,6 +32,8 @@ class Plan:
     :param modules: what is installed
     :param tls: the mail server offers TLS
     :param clock: the node's clock can be set
+    :param innocent: no fault is a server's, an account's or a worker's
+    :param pauses: the mailing is to pause by itself
     """
 
     seed: int
@@ -36,22 +42,26 @@ class Plan:
     modules: tuple
     tls: bool
     clock: bool
+    innocent: bool
+    pauses: bool
 
 
-def draw(seed, recipients, clocks=True):
+def draw(seed, recipients, clocks=True, only=""):
     """The plan of a run.
 
     Every kind of fault comes first in one run or another, and one to three more are
     drawn, so that each is met with many others.
 
     :param clocks: whether a node's clock can be set here
+    :param only: regular expression: draw among the kinds whose name begins like that
     """
     chance = random.Random(seed)
-    kinds = _kinds(clocks)
+    kinds = [kind for kind in _kinds(clocks) if re.match(only, kind)]
     names = [kinds[seed % len(kinds)]]
-    names += chance.sample([kind for kind in kinds if kind not in names], 3)
+    others = [kind for kind in kinds if kind not in names]
+    names += chance.sample(others, min(len(others), 3))
     names = names[: chance.randint(2, 4)]
-    if seed % 3:
+    if seed % 3 and not only:
         names.append(IN_FLIGHT[seed // 2 % 2])
     return _plan(seed, names, recipients, chance)
 
@@ -75,8 +85,12 @@ def _plan(seed, names, recipients, chance):
     chance.shuffle(names)
     # First: while a node restarts, the others may send what is left, and there is no
     # message any more whose sender could be killed.
-    names.sort(key=lambda name: name not in IN_FLIGHT)
+    names.sort(key=lambda name: (not FAULTS[name].early, name not in IN_FLIGHT))
     chosen = [FAULTS[name] for name in names]
+    moments = [
+        0 if fault.early else moment
+        for moment, fault in zip(moments, chosen, strict=True)
+    ]
     sizes = (20, 50, 100) if recipients >= 1000 else (1, 5, 20)
     return Plan(
         seed=seed,
@@ -85,4 +99,6 @@ def _plan(seed, names, recipients, chance):
         modules=LIMITS if seed % 2 else QUEUE,
         tls=any(fault.tls for fault in chosen) or chance.random() < 0.2,
         clock=any(fault.clock for fault in chosen),
+        innocent=all(fault.innocent for fault in chosen),
+        pauses=any(fault.pauses for fault in chosen),
     )

@@ -6,8 +6,9 @@ import time
 
 from .. import campaigns
 from ..support.process import WaitFailure, wait_until
-from . import verdict
+from . import audience, verdict
 from .faults_people import press_at_once
+from .watch import Watch
 from .world import SENDERS, TIME_LIMIT, WORKERS, World
 
 #: How long a run may take (seconds): its waits are shortened, so it is stuck then.
@@ -95,6 +96,7 @@ def _prepare(scope, plan, draft, mailing_id, recipients, extra_addons):
 
 def _send(world, plan, result):
     """Press Send, and let each fault happen at its moment and end after its time."""
+    watch = Watch(world, plan.innocent, plan.pauses)
     press_at_once(world, "action_launch")
     waiting, active = list(plan.faults), []
     deadline = time.monotonic() + PATIENCE
@@ -113,9 +115,10 @@ def _send(world, plan, result):
         for entry in [entry for entry in active if entry[0] <= time.monotonic()]:
             active.remove(entry)
             entry[1].end(world, entry[2])
+        watch.look()
         if time.monotonic() > hurried + HURRY_SECONDS:
             hurried = time.monotonic()
-            world.hurry()
+            world.hurry(waits=watch.may_hurry())
             if not active:
                 world.supervise()
                 world.operate()
@@ -188,6 +191,7 @@ def build(scope, modules, recipients, extra_addons=()):
     database = scope.database(modules, extra_addons)
     shell = scope.shell(database, extra_addons=extra_addons)
     mailing_id = shell.run(campaigns.build, recipients=recipients, port=1)
+    audience.prepare(shell, mailing_id)
     shell.run(add_history, mailing_id=mailing_id, sent=10_000)
     # In a new database everything is due at once, for minutes.
     database.execute("UPDATE ir_cron SET nextcall = now() + interval '1 day'")

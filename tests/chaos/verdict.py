@@ -4,11 +4,17 @@ import re
 from collections import Counter
 
 from ..support import ledger
+from .faults_recipients import POISONOUS
 from .faults_smtp import UNKNOWN
 from .world import SENDERS
 
 #: A reply that long is none: SMTP allows 512 bytes (RFC 5321, 4.5.3.1.5).
 REPLY_BYTES = 512
+
+#: How often a recipient is tried who breaks each connection, if no worker dies: five
+#: attempts, as many over connections that had delivered to others, of which each worker
+#: has one, and one more while others are sent to.
+MOST_KNOCKS = 15
 
 #: How the reason begins that the reconciler gives for the claim of a dead worker.
 STOPPED = "The worker stopped"
@@ -16,8 +22,10 @@ STOPPED = "The worker stopped"
 
 def judge(world, result):
     """Fill in the result's figures and problems."""
-    seen = ledger.compare(
-        world.sink, world.database, world.mailing_id, world.recipients
+    traces = ledger.read_traces(world.database, world.mailing_id)
+    messages = world.sink.all_messages()
+    seen = ledger.judge(
+        messages, traces, world.mailing_id, world.audience.expected(traces)
     )
     result.sent = seen.sent
     result.duplicates = len(seen.duplicates)
@@ -25,6 +33,17 @@ def judge(world, result):
     result.in_doubt = len(seen.in_doubt)
     if not seen.exactly_once:
         result.problems.append(str(seen))
+    claims = dict(
+        world.query(
+            "SELECT res_id, EXTRACT(EPOCH FROM queue_claimed_at AT TIME ZONE 'utc')"
+            "::float FROM mailing_trace WHERE mass_mailing_id = %s "
+            "AND queue_claimed_at IS NOT NULL",
+            (world.mailing_id,),
+        )
+    )
+    result.problems += world.audience.judge(messages, claims, traces)
+    if away := world.audience.mailed_while_away(claims, traces):
+        world.note(f"{away} were mailed while they were not on the mailing's list")
     unexplained = explain(world)
     result.explained = result.in_doubt - len(unexplained)
     result.problems += [f"in doubt without a reason: {row}" for row in unexplained]
@@ -38,8 +57,28 @@ def judge(world, result):
     result.problems += [
         f"failed without a reason: {row}"
         for row in failed
-        if not ("smtp_5xx" in result.faults and re.search(UNKNOWN, row[1]))
+        if not may_fail(world, result, row[0], row[1] or "")
     ]
+    tell_poisonous(world)
+
+
+def may_fail(world, result, record, email):
+    """Whether a fault of the run is the reason why this recipient has failed."""
+    return (
+        ("smtp_5xx" in result.faults and re.search(UNKNOWN, email))
+        or (any("poison" in name for name in result.faults) and POISONOUS.search(email))
+        or record in world.audience.breakable
+    )
+
+
+def tell_poisonous(world):
+    """Note how often each of them was tried, and that this has an end."""
+    knocks = world.sink.knocks(POISONOUS.pattern)
+    if knocks:
+        most, count = knocks.most_common(1)[0]
+        world.note(f"{len(knocks)} are poisonous; most often, {count}, knocked {most}")
+        if count > MOST_KNOCKS + len(world.deaths):
+            world.problems.append(f"{most} was tried {count} times")
 
 
 def explain(world):

@@ -13,6 +13,7 @@ import requests
 
 from ..support.odoo import CRON, HTTP, RUNNER
 from ..support.rpc import RpcError
+from . import audience
 
 #: A worker that works longer on one request is killed by Odoo's main process (seconds).
 #: Jobs start no message after a quarter of it.
@@ -66,6 +67,9 @@ class World:
         self.inflight_kills = 0
         self.jobs_may_fail = False
         self.begun = time.time()
+        #: By how many people at the moment
+        self.paused = 0
+        self.audience = audience.of(self)
         self._rules = []
         self._sessions = {}
 
@@ -192,18 +196,60 @@ class World:
 
         :return: the error that the person reads, if any
         """
+        return self._refusal(
+            who,
+            lambda rpc: rpc.press(
+                model, action, ids or [self.mailing_id], timeout=TIME_LIMIT * 2
+            ),
+        )
+
+    def save(self, model, ids, values, who="operator"):
+        """Save a form in the same way.
+
+        :return: the error that the person reads, if any
+        """
+        return self._refusal(who, lambda rpc: rpc.write(model, ids, values))
+
+    def delete(self, model, ids, who="operator"):
+        return self._refusal(who, lambda rpc: rpc.call(model, "unlink", [ids]))
+
+    def make(self, model, values, who="operator"):
+        """Create a record, once also where the answer is lost; returns its id."""
+        key = "email" if "email" in values else "name"
+
+        def newest(rpc):
+            return rpc.search(model, [], order="id desc", limit=1)
+
+        def make(rpc):
+            mine = [(key, "=", values[key]), ("id", ">", last)]
+            found = rpc.search(model, mine)
+            return found[0] if found else rpc.create(model, values)
+
+        last = max(self.ask(who, newest), default=0)
+        return self.ask(who, make)
+
+    def _refusal(self, who, request):
+        try:
+            self.ask(who, request)
+        except RpcError as error:
+            return str(error)
+        return None
+
+    def ask(self, who, request):
+        """Make a request, again while the server is down.
+
+        :param request: function of somebody's session, see `support.rpc.Rpc`
+        :raises RpcError: the person reads an error
+        """
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 if who not in self._sessions:
                     self._sessions[who] = self.node.rpc()
-                self._sessions[who].press(
-                    model, action, ids or [self.mailing_id], timeout=TIME_LIMIT * 2
-                )
-                return None
+                return request(self._sessions[who])
             except (requests.RequestException, RpcError) as error:
                 if isinstance(error, RpcError) and error.name.startswith("odoo."):
-                    return str(error)
+                    raise
                 # The server is down, or so is its database.
                 self._sessions.pop(who, None)
                 if time.monotonic() > deadline:
@@ -242,12 +288,14 @@ class World:
         if rows:
             self.press("requeue", "queue.job", [job for (job,) in rows])
 
-    def hurry(self):
+    def hurry(self, waits=True):
         """Let waits of minutes be over: what is due later is due now.
 
         Nothing but times is changed, as if the run lasted an hour.
+
+        :param waits: not only of what Odoo's scheduler does each minute
         """
-        self._change(*HURRY)
+        self._change(*(HURRY if waits else HURRY[-1:]))
 
     def age_mails(self):
         """Make what is left of composing old enough to be taken for forgotten."""
