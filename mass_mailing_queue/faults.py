@@ -4,6 +4,7 @@
 
 import errno
 import random
+from asyncio import CancelledError
 from contextlib import contextmanager
 from traceback import clear_frames
 
@@ -49,6 +50,8 @@ def is_trouble(error):
     """
     return isinstance(error, DECISIONS) or any(
         not isinstance(cause, Exception)
+        # What an addon's own deadline has cancelled ends nothing here.
+        and not (isinstance(cause, CancelledError) and cause is not error)
         or (isinstance(cause, psycopg2.Error) and is_server_trouble(cause))
         or _is_short(cause)
         for cause in _causes(error)

@@ -154,6 +154,8 @@ class Judge:
 
     def _judge_free_end(self, reply, parcel, session, server_ref):
         """Let nobody knock for ever without an attempt while others are accepted."""
+        if reply.verdict is Verdict.SLOW_DOWN and self._is_shared(reply, parcel):
+            return reply
         accepted_since = (
             # What is broken may be of this mailing only.
             self._accepted_since
@@ -188,6 +190,16 @@ class Judge:
         if self._suspect(reply, parcel, server_ref, SUSPECTS):
             return reply
         return come_back(reply, SUSPECT_WAITS)
+
+    def _is_shared(self, reply, parcel):
+        """Return whether others were refused alike since it was tried before."""
+        return parcel.last_end and self._ledger.run(
+            sql_refusal.is_shared,
+            self._mailing_id,
+            reply.signature,
+            parcel.trace_id,
+            parcel.last_end,
+        )
 
     @staticmethod
     def _free_ends(reply, closed):

@@ -70,6 +70,12 @@ def _exceeded(period, letter):
     )
 
 
+#: A mailbox has limits of its own.
+_MAILBOX = (
+    r"(?<![\d.])[45]\.2\.[0-4](?![\d.]).{0,80}\b(mail ?box|recipient)\b",
+    r"\brecipient's\b.{0,40}\b(quota|limit)",
+)
+
 RULES = (
     # ---- What the recipient's own server or provider says
     Rule(  # Postfix (address verification) and Exim (callouts) quote it
@@ -199,6 +205,15 @@ RULES = (
         ),
         codes=_TRANSIENT,
     ),
+    # ---- What the code (RFC 3463, 3.3) and the words say of a mailbox, and not of us
+    Rule(
+        "DEFERRED",
+        _MAILBOX,
+        own=True,
+        commands=_RECIPIENT_COMMANDS,
+        codes=_TRANSIENT,
+    ),
+    Rule("", _MAILBOX, commands=_RECIPIENT_COMMANDS),
     # ---- A quota of ours, whatever the code says
     Rule(
         "SLOW_DOWN",

@@ -107,6 +107,25 @@ def refusals_alike(cr, mailing_id, signature, trace_id, limit):
     return cr.fetchone() or ([], None, None)
 
 
+def is_shared(cr, mailing_id, signature, trace_id, moment):
+    """Return whether another recipient was first refused alike after a moment.
+
+    Index: ``mailing_trace_queue_refusal_idx``.
+
+    :param datetime moment: see :func:`accepted_since`
+    """
+    cr.execute(
+        """
+        SELECT EXISTS (
+               SELECT 1 FROM mailing_trace
+                WHERE mass_mailing_id = %s AND queue_refusal = %s
+                  AND queue_refused_at > %s AND id <> %s)
+        """,
+        [mailing_id, signature, moment, trace_id],
+    )
+    return cr.fetchone()[0]
+
+
 def put_back_refused(cr, mailing_id, signature, since):
     """Let recipients who were refused in the same words wait again, attempts unspent.
 

@@ -2,6 +2,7 @@
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
 
 import errno
+from asyncio import CancelledError
 from unittest.mock import patch
 
 import psycopg2
@@ -87,6 +88,8 @@ class TestFaults(QueueCase):
             ValueError(),
             FileNotFoundError(errno.ENOENT, "No such file"),
             errors.NumericValueOutOfRange(),
+            # An addon's own deadline, as asyncio raises it.
+            caused_by(CancelledError()),
         ):
             self.assertFalse(is_trouble(mistake), mistake)
             self.assertFalse(is_trouble(caused_by(mistake)), mistake)

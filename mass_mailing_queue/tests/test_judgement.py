@@ -428,6 +428,21 @@ class TestJudgement(QueueCase):
         self.assertEqual(self.sent, self.addresses[1:])
         self.assertEqual(self._states()[0], ("error", 5))
 
+    def test_a_quota_that_others_meet_too_costs_nobody_an_attempt(self):
+        """However often it is the same recipient whose turn it is then."""
+        self._send_to(5)
+        for address in (self.addresses[0], self.addresses[4]):
+            self.replies[address] = refused(
+                address, 450, b"4.7.1 hourly limit exceeded"
+            )
+        self._run()
+        self._later(12 if "mailing.provider" in self.env else 1.25)
+        self._run()
+        self.assertEqual(self.sent, self.addresses[1:4])
+        self._later()
+        self._run(self._jobs("_job_send")[:1])
+        self.assertEqual(self._states()[0], ("outgoing", 0))
+
     # ------------------------------------------------------------------
     # Senders
     # ------------------------------------------------------------------

@@ -437,6 +437,17 @@ FIELD = [
 
 # Other servers' words for the same
 SIBLINGS = [
+    # Mailboxes that have limits, too
+    (552, "5.2.2 Mailbox over its quota for the last 30 days", "rcpt", REJECTED),
+    (
+        550,
+        "5.2.1 mailbox disabled, not used in the last 12 months (limit)",
+        "rcpt",
+        REJECTED,
+    ),
+    (452, "4.2.2 mailbox limited to 100 messages per hour", "rcpt", DEFERRED),
+    (550, "5.7.1 recipient's daily message quota exceeded", "rcpt", REJECTED),
+    (450, "4.2.0 recipient mailbox is too busy", "rcpt", DEFERRED),
     # Exim, cPanel, Plesk, DirectAdmin
     (
         550,
