@@ -170,6 +170,17 @@ mutant(
     ],
 )
 mutant(
+    "shared_quota_counts",
+    "the look at whether others meet the same quota",
+    (
+        JUDGEMENT,
+        "        if reply.verdict is Verdict.SLOW_DOWN and "
+        "self._is_shared(reply, parcel):\n            return reply\n",
+        "",
+    ),
+    tests=["TestJudgement.test_a_quota_that_others_meet_too_costs_nobody_an_attempt"],
+)
+mutant(
     "refusal_of_all_believed",
     "the look at whether everybody is refused in the same words",
     (

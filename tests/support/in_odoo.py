@@ -16,7 +16,7 @@ from .environment import ROOT
 from .process import free_port
 from .workspace import Workspace
 
-SECONDS = 500
+SECONDS = 1_700
 FAILURE = re.compile(
     r"^\S+ \S+ \d+ ERROR .*?(?:FAIL|ERROR): (?:Subtest )?(\w+\.\w+).*\n"
     r"((?:(?!\d{4}-\d\d-\d\d ).*\n)*)",
