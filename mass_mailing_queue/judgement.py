@@ -92,6 +92,17 @@ class Judge:
             reply = self._judge_free_end(reply, parcel, session, server_ref)
         return reply, reply
 
+    def judge_again(self, reply, parcel):
+        """Return what a refusal means once it is recorded.
+
+        Another worker may have found meanwhile that everybody is refused alike, and
+        have put back those who were recorded by then.
+        """
+        if reply.verdict not in (Verdict.REJECTED, Verdict.DEFERRED):
+            return reply
+        again = self._judge_refusal(reply, parcel)
+        return again if again.everybody else reply
+
     # ------------------------------------------------------------------
     # The same for everybody
     # ------------------------------------------------------------------

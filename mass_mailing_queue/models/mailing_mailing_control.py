@@ -67,6 +67,7 @@ class MailingMailing(models.Model):
             mailing._queue_unpause()
             if mailing.state == "sending" or mailing._queue_is_due():
                 mailing._queue_enqueue_plan()
+                mailing._queue_call_jobs()
                 mailing._queue_log("start", "resumed")
         return True
 

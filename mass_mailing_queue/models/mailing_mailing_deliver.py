@@ -163,6 +163,9 @@ class MailingMailing(models.Model):
         if not reply.trouble:
             reply, reaction = judge.judge(reply, parcel, session, server_ref)
         self._queue_record(ledger, parcel, token, reply)
+        again = judge.judge_again(reply, parcel)
+        if again is not reply:
+            reply = reaction = again
         session.last_used = time.monotonic()
         if reply.verdict is Verdict.SENT:
             if not session.delivered:

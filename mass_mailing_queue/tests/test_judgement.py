@@ -145,6 +145,20 @@ class TestJudgement(QueueCase):
                 self.assertEqual(sorted(self.sent), self.addresses)
                 self.sent.clear()
 
+    def test_workers_that_judge_at_the_same_moment_fail_nobody(self):
+        """None knows of the others' refusals before they are recorded."""
+
+        def alone(_judge, reply, _parcel, _session, _server_ref):
+            return reply, reply
+
+        self.patch(judgement.Judge, "judge", alone)
+        self._send_to(judgement.ALIKE + 5)
+        self._refuse(554)
+        self._run()
+        self._pause()
+        self.assertTrue(self.mailing.queue_paused)
+        self.assertEqual(set(self._states()), {("outgoing", 0)})
+
     def test_the_same_refusal_for_some_is_their_own(self):
         self._send_to(40)
         self._refuse(554, self.addresses[::3])
@@ -528,5 +542,10 @@ class TestJudgement(QueueCase):
         self._run()
         self.mailing.action_queue_pause()
         self.assertEqual(set(self._states()), {("outgoing", 1)})
+        job = self._jobs("_job_send")[0]
+        job.eta = fields.Datetime.add(fields.Datetime.now(), seconds=300)
         self.mailing.action_queue_resume()
+        self.env.cr.postcommit.run()
+        self.env.invalidate_all()
         self.assertEqual(set(self._states()), {("outgoing", 0)})
+        self.assertFalse(job.eta, "it looks again now")
