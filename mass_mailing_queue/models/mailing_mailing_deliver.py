@@ -262,7 +262,8 @@ class MailingMailing(models.Model):
                         reply.code,
                         reply.enhanced,
                         reply.text,
-                        trouble=reply.trouble,
+                        # What an addon met after sending is not the job's trouble.
+                        trouble=None if isinstance(error, Exception) else error,
                     )
                 return reply
         if not accepted:

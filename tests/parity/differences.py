@@ -135,7 +135,7 @@ PROVEN_ELSEWHERE = {
     "Versions of a test mail no address twice": (
         "tests/test_judging.py::test_two_versions_planned_at_once_share_no_address"
     ),
-    "Other recipients are planned from the beginning": (
+    "Changed recipients are planned from the start": (
         "tests/test_judging.py::test_lists_swapped_for_partners_while_paused"
     ),
     "A line break in a name adds no header": (
