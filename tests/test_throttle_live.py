@@ -12,6 +12,13 @@ from .support.process import wait_until
 from .support.sink_rules import Rule
 from .throttling import MODULES, UNLIMITED, Bench, within
 
+#: Seats that are taken in a database; others on its server have their own.
+SEATS = """
+    pg_locks WHERE locktype = 'advisory' AND classid = 7221904 AND granted
+       AND database = (SELECT oid FROM pg_database
+                        WHERE datname = current_database())
+"""
+
 pytestmark = pytest.mark.slow
 
 
@@ -72,25 +79,16 @@ def test_a_killed_sender_frees_its_seat(bench):
         "WHERE trace_status = 'process' AND mass_mailing_id = %s",
         (mailing,),
     )[0]
-    seats = (
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
-        "AND classid = 7221904 AND granted"
-    )
+    seats = f"SELECT count(*) FROM {SEATS}"
     # Jobs of the mailing before leave theirs.
     wait_until(lambda: bench.database.query(seats) == [(1,)], 30, "one seat")
     accepted = bench.sink.count() - before
     assert bench.state("taken")[0] - taken - accepted <= 1
-    holder = bench.database.query(
-        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7221904"
-    )
+    holder = bench.database.query(f"SELECT pid FROM {SEATS}")
     killed = time.monotonic()
     bench.server.kill_worker(int(claimed_by.rpartition(":")[2]))
     wait_until(
-        lambda: bench.database.query(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' "
-            "AND classid = 7221904 AND granted"
-        )
-        != holder,
+        lambda: bench.database.query(f"SELECT pid FROM {SEATS}") != holder,
         10,
         "the seat",
         interval=0.02,
@@ -231,7 +229,7 @@ def test_a_connection_that_rests_keeps_nobody_waiting(scope):
     database, sink, shell, mailing = sending.prepare(scope, 3, modules=MODULES)
     database.execute("UPDATE mailing_provider SET capacity = 2")
     first, second, third = database.column("SELECT id FROM mailing_trace ORDER BY id")
-    seats = "SELECT count(*) FROM pg_locks WHERE classid = 7221904 AND granted"
+    seats = f"SELECT count(*) FROM {SEATS}"
     with contextlib.ExitStack() as runs:
 
         def start(trace_id, stays):
@@ -280,10 +278,7 @@ def test_a_connection_that_lost_its_seat_ends(scope):
         for _time in range(2):
             run.wait_for("rests")
             assert is_connected()
-            database.query(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks "
-                "WHERE classid = 7221904 AND granted"
-            )
+            database.query(f"SELECT pg_terminate_backend(pid) FROM {SEATS}")
             wait_until(lambda: not is_connected(), 30, "the end of the connection")
             run.go_on()
         assert run.result() == 2
