@@ -13,7 +13,7 @@ FOR_PEOPLE = 2
 
 @dataclass(frozen=True)
 class Channel:
-    """What a configuration says of a channel.
+    """A channel as a configuration has it.
 
     :param int capacity: jobs that run at a time; 0 is as many as its parent's
     :param str options: what follows in its configuration, as it is written there
@@ -24,7 +24,7 @@ class Channel:
 
     @property
     def sequential(self):
-        """Whether its jobs run one after the other: queue_job allows no more then."""
+        """True if its jobs run one after the other: queue_job allows no more then."""
         names = (option.partition("=")[0] for option in self.options.split(":"))
         return "sequential" in map(str.strip, names)
 

@@ -1,6 +1,6 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
-"""Whose fault an exception is. Composing, delivery and jobs all ask here."""
+"""Tell whose fault an exception is: for composing, delivery and jobs alike."""
 
 import errno
 import random

@@ -1,6 +1,6 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
-"""Whose fault it is that a message was not accepted. Free of Odoo.
+"""Judge whose fault it is that a message was not accepted. Free of Odoo.
 
 A reply alone does not tell: a recipient's domain may have the server close the
 connection, and a server may refuse everybody in words that sound like one recipient's

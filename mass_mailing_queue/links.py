@@ -1,6 +1,6 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
-"""What is known of a mailing's links while its emails are made. Free of Odoo."""
+"""The links of a mailing while its emails are made. Free of Odoo."""
 
 import html
 import re
@@ -36,7 +36,7 @@ class Links:
 
     @cached_property
     def shared(self):
-        """What ``find_shared`` returns; renderers encode addresses, or do not."""
+        """The links of ``find_shared``; renderers encode addresses, or do not."""
         return {(unquote(url), label) for url, label in self.find_shared()}
 
     def missing(self, vals_list):

@@ -28,7 +28,7 @@ class Cargo:
         return self
 
     def __exit__(self, *exc_info):
-        # Whoever still knows it holds nothing any more.
+        # A reference that is kept elsewhere holds nothing any more.
         self._contents = {}
 
     def load(self, emails):

@@ -1,6 +1,6 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
-"""What phrases and enhanced codes in SMTP replies mean. Data only, free of Odoo.
+"""Meanings of phrases and enhanced codes in SMTP replies. Data only, no Odoo.
 
 Read in this order: the first rule that matches decides. The phrases are those of the
 vendors' own documentation and sources, or of replies that their customers published.
@@ -19,7 +19,7 @@ _ACCOUNT_COMMANDS = ("connect", "auth", "mail")
 
 @dataclass(frozen=True)
 class Rule:
-    """What a phrase in a reply means.
+    """The meaning of a phrase in a reply.
 
     :param verdict: the name of a :class:`~.replies.Verdict`; empty to leave the reply
         to its codes

@@ -1,6 +1,6 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
-"""When a reply wants us back. Free of Odoo."""
+"""Read from a reply when to come back. Free of Odoo."""
 
 import re
 from datetime import timedelta, timezone

@@ -1,6 +1,6 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
-"""Which addresses the emails of a mailing go to, each to one recipient only.
+"""The addresses the emails of a mailing go to, each to one recipient only.
 
 A trace's ``email`` is its recipient's first address, as upstream has it. Its email goes
 to that one, or to those in ``queue_emails``, one a line. Who decides holds the lock of

@@ -1,6 +1,6 @@
 # Copyright 2026 Odoo Community Association (OCA)
 # License LGPL-3.0 or later (https://www.gnu.org/licenses/lgpl).
-"""Where the database has addresses in other spellings; see :mod:`.addresses`."""
+"""Look up addresses in other spellings; see :mod:`.addresses`."""
 
 from .addresses import LEFT_OUT, clean, skeleton, spellings
 

@@ -37,7 +37,7 @@ def find_addresses(fields):
 
 
 class MailingMailing(models.Model):
-    """Which addresses a mailing goes to: each one once, and the ones that are judged.
+    """The addresses a mailing goes to: each one once, and the ones that are judged.
 
     An address belongs to the first recipient who has it. The planner gives them away,
     and workers do when a record has other addresses by the time that its email is made:

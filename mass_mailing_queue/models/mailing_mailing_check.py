@@ -12,7 +12,7 @@ from .mailing_mailing_content import CANDIDATES, PEERS
 
 
 class MailingMailing(models.Model):
-    """What is refused at *Send*, *Schedule* and *Resume*, before anything leaves."""
+    """Refuse at *Send*, *Schedule* and *Resume* what cannot be sent."""
 
     # One large model in several files, by what happens to a mailing.
     _inherit = "mailing.mailing"  # pylint: disable=consider-merging-classes-inherited
@@ -74,7 +74,7 @@ class MailingMailing(models.Model):
             ) from error
 
     def _queue_check_what_is_common(self):
-        """:raises UserError: for what is wrong whoever the recipient is"""
+        """:raises UserError: for what is wrong for every recipient"""
         self.ensure_one()
         if not (self.subject or "").strip():
             raise UserError(self.env._("Give the mailing a subject before sending it."))

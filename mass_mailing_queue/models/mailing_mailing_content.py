@@ -28,7 +28,7 @@ WORKS_UNTIL = LRU(256)
 
 
 class MailingMailing(models.Model):
-    """Whether a recipient is at fault, or what everybody is to get.
+    """Tell a recipient's fault from one of what everybody is to get.
 
     The whole mailing is the judge of that, and not the few recipients of a job: if the
     email can be made for another one, it is the recipient; if for nobody, the content.
